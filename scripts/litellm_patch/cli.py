@@ -1,0 +1,153 @@
+"""The command line: words and exit codes only."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import NoReturn
+
+import click
+from rich.console import Console
+
+from litellm_patch import apply as verbs
+from litellm_patch.errors import (
+    EXIT_CODES,
+    LitellmPatchError,
+    ModifiedError,
+    SystemFailureError,
+)
+from litellm_patch.ledger import Ledger, bundled_folder, load_ledger
+from litellm_patch.target import State
+
+_EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code:>2}  {meaning}" for code, meaning in EXIT_CODES.items())
+
+# state -> exit code, what it is, what to do next
+_STATES = {
+    State.CLEAN: (3, "is stock and can be patched", "run apply"),
+    State.APPLIED: (0, "is patched", "nothing to do; revert takes the patch out"),
+    State.PARTIAL: (4, "is partly patched, or its RECORD does not match", "run apply to patch it, revert to undo it"),
+    State.MODIFIED: (ModifiedError.exit_code, "was modified", "reinstall this release of litellm, then run apply"),
+}
+
+
+class _Group(click.Group):
+    """Turns every expected failure into one line on stderr and its exit code."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        for stream in (sys.stdout, sys.stderr):  # a path need not be printable in the user's locale
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
+        try:
+            return super().invoke(ctx)
+        except LitellmPatchError as error:
+            _fail(ctx, error)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            found = f"cannot read or write {error.filename or 'a file'}: {error.strerror or error}"
+            _fail(ctx, SystemFailureError(found, "see that the path exists and is yours to read and write"))
+
+
+def _version() -> str:
+    try:
+        return metadata.version("litellm-patch")
+    except metadata.PackageNotFoundError:
+        return "unknown (not installed)"
+
+
+@click.group(
+    cls=_Group, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.version_option(_version(), prog_name="litellm-patch")
+@click.option(
+    "--patches",
+    type=click.Path(path_type=Path),
+    envvar="LITELLM_PATCH_DIR",
+    show_envvar=True,
+    metavar="FOLDER",
+    help="Take releases.toml and the patches from this folder instead of the ones that come with the tool.",
+)
+@click.pass_context
+def main(ctx: click.Context, patches: Path | None) -> None:
+    """Apply, revert and check the maintained patch of LiteLLM's Router.
+
+    TARGET is a virtual or conda environment, a site-packages or --target folder, a litellm package folder, or a source
+    tree that contains exactly one. litellm is never imported. A refusal changes nothing.
+    """
+    ctx.obj = patches
+
+
+_target = click.argument("target", type=click.Path(path_type=Path))
+
+
+@main.command("apply")
+@_target
+@click.pass_obj
+def apply_command(patches: Path | None, target: Path) -> None:
+    """Patch the litellm in TARGET."""
+    _tell(verbs.apply(target, _ledger(patches)), "patched", "already applied")
+
+
+@main.command("revert")
+@_target
+@click.pass_obj
+def revert_command(patches: Path | None, target: Path) -> None:
+    """Take the patch out of the litellm in TARGET."""
+    _tell(verbs.revert(target, _ledger(patches)), "reverted", "nothing to revert")
+
+
+@main.command("status")
+@_target
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object for scripts.")
+@click.pass_context
+def status_command(ctx: click.Context, target: Path, *, as_json: bool) -> None:
+    """Tell whether the litellm in TARGET is patched, and what to do next."""
+    report = verbs.status(target, _ledger(ctx.obj))
+    if report.refusal:
+        code, found, next_step = report.refusal.exit_code, report.refusal.found, report.refusal.next_step
+    else:
+        code, words, next_step = _STATES[report.state]
+        found = "; ".join((f"litellm {report.target.version} in {report.target.package} {words}", *report.troubles))
+    if as_json:
+        answer = {
+            "state": report.state.value,
+            "version": str(report.target.version),
+            "package": str(report.target.package),
+            "files": dict(report.files),
+            "found": found,
+            "next": next_step,
+            "exit_code": code,
+        }
+        click.echo(json.dumps(answer))
+    else:
+        _say(f"{report.state.value}: {found}")
+        _say(f"next: {next_step}")
+    ctx.exit(code)
+
+
+def _ledger(patches: Path | None) -> Ledger:
+    return load_ledger(patches or bundled_folder())
+
+
+def _tell(outcome: verbs.Outcome, done: str, idle: str) -> None:
+    what = f"litellm {outcome.target.version} in {outcome.target.package}"
+    for path in outcome.changed:
+        _say(f"{done} {path}")
+    if outcome.changed:
+        _say(f"{done}: {what}, {len(outcome.changed)} file(s) changed", style="green")
+    else:
+        _say(f"{idle}: {what}")
+
+
+def _say(line: str, *, style: str = "", stderr: bool = False) -> None:
+    """Print exactly one line, whatever a path holds; colour on a terminal only."""
+    console = Console(stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=True)
+    console.print(line.replace("\n", "\\n").encode(errors="backslashreplace").decode(), style=style)
+
+
+def _fail(ctx: click.Context, error: LitellmPatchError) -> NoReturn:
+    _say(f"error: {error}", style="red", stderr=True)
+    ctx.exit(error.exit_code)

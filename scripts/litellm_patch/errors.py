@@ -1,0 +1,121 @@
+"""Everything that can stop the tool, each with an exit code of its own.
+
+0 is success and 2 is a wrong command line (click's own). `status` also ends with 3 (clean) and 4 (partial), which are
+states and not errors. The codes are part of the interface: a code once given is never given to something else.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class LitellmPatchError(Exception):
+    """A refusal: what was found, and what to do next. Nothing was changed, unless the class says otherwise."""
+
+    exit_code: ClassVar[int]
+    meaning: ClassVar[str]
+
+    def __init__(self, found: str, next_step: str) -> None:
+        """Keep both halves of the message.
+
+        Args:
+            found: What was found and what was expected, without a full stop.
+            next_step: What the user can do about it, as an imperative.
+        """
+        super().__init__(f"{found}; {next_step}")
+        self.found = found
+        self.next_step = next_step
+
+
+class ModifiedError(LitellmPatchError):
+    """A file is neither stock nor patched."""
+
+    exit_code = 5
+    meaning = "a file was modified, is missing, or has CRLF line ends"
+
+
+class UnsupportedReleaseError(LitellmPatchError):
+    """The ledger does not know the release."""
+
+    exit_code = 6
+    meaning = "this release of litellm is not supported"
+
+
+class DeniedReleaseError(LitellmPatchError):
+    """The ledger says that the release must not be used."""
+
+    exit_code = 7
+    meaning = "this release of litellm is denied"
+
+
+class NoLitellmError(LitellmPatchError):
+    """TARGET holds no litellm package."""
+
+    exit_code = 10
+    meaning = "no litellm in TARGET"
+
+
+class SeveralLitellmError(LitellmPatchError):
+    """TARGET holds more than one litellm package."""
+
+    exit_code = 11
+    meaning = "several litellm in TARGET"
+
+
+class UnknownVersionError(LitellmPatchError):
+    """The package does not say which release it is, or says it twice."""
+
+    exit_code = 12
+    meaning = "the release of litellm cannot be read"
+
+
+class LedgerError(LitellmPatchError):
+    """`releases.toml` is missing or wrong."""
+
+    exit_code = 20
+    meaning = "the patches folder or its releases.toml is missing or wrong"
+
+
+class PatchError(LitellmPatchError):
+    """A patch file is damaged, unsafe, or does not fit the file or the ledger."""
+
+    exit_code = 21
+    meaning = "a patch is damaged, or disagrees with releases.toml"
+
+
+class SystemFailureError(LitellmPatchError):
+    """The system refused a read or a write; whatever was replaced has been put back."""
+
+    exit_code = 30
+    meaning = "a file could not be read or written; nothing was changed"
+
+
+class RollbackError(LitellmPatchError):
+    """A write failed and so did putting things back: the target may be partly patched."""
+
+    exit_code = 31
+    meaning = "a write failed and could not be undone; TARGET may be partly patched"
+
+
+EXIT_CODES: dict[int, str] = {
+    0: "done, or nothing to do; status: applied",
+    2: "wrong command line",
+    3: "status only: clean, ready for apply",
+    4: "status only: partly patched",
+    **{
+        error.exit_code: error.meaning
+        for error in (
+            ModifiedError,
+            UnsupportedReleaseError,
+            DeniedReleaseError,
+            NoLitellmError,
+            SeveralLitellmError,
+            UnknownVersionError,
+            LedgerError,
+            PatchError,
+            SystemFailureError,
+            RollbackError,
+        )
+    },
+}
+"""Every exit code and its meaning, as `--help` shows them."""

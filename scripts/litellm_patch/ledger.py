@@ -1,0 +1,271 @@
+"""The ledger `releases.toml`: which releases are supported, with which patch and which hashes."""
+
+from __future__ import annotations
+
+import bisect
+import re
+import sys
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+from packaging.version import InvalidVersion, Version
+
+from litellm_patch.errors import DeniedReleaseError, LedgerError, PatchError, UnsupportedReleaseError
+from litellm_patch.patchfile import FilePatch, is_safe_path, parse_patch
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+LEDGER_NAME = "releases.toml"
+SCHEMA = 1
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_PATCH_NAME = re.compile(r"\w[\w.+-]*\.patch", re.ASCII)
+_WHEEL_NAME = re.compile(r"litellm-[\w.+-]+\.whl", re.ASCII)
+_MEND = "mend the ledger, or reinstall litellm-patch"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class FileImage:
+    """One file that a patch changes, in one release: its hash before and after, and the offset of each hunk."""
+
+    path: str
+    pre_image: str
+    post_image: str
+    offsets: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Release:
+    """A supported release."""
+
+    version: Version
+    uploaded: datetime
+    patch: Path
+    wheels: Mapping[str, str]
+    files: tuple[FileImage, ...]
+
+    def read_patch(self) -> dict[str, FilePatch]:
+        """Read and parse the patch of this release.
+
+        Returns:
+            What `parse_patch` returns, for exactly the files of this release.
+
+        Raises:
+            PatchError: The patch is damaged, or its files or hunk counts are not those of the ledger.
+            OSError: The patch cannot be read.
+        """
+        patches = parse_patch(self.patch.read_bytes(), self.patch.name)
+        in_patch = {path: len(patch.hunks) for path, patch in patches.items()}
+        in_ledger = {file.path: len(file.offsets) for file in self.files}
+        if in_patch != in_ledger:
+            raise PatchError(
+                f"{self.patch.name} and {LEDGER_NAME} disagree on files or hunks of {self.version}: "
+                f"{_counts(in_patch)} against {_counts(in_ledger)}",
+                _MEND,
+            )
+        return patches
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """All supported releases, oldest first, and the denied ones with the reason."""
+
+    releases: tuple[Release, ...]
+    denied: Mapping[Version, str]
+
+    def find(self, version: Version) -> Release:
+        """Look a release up.
+
+        Args:
+            version: The release that was found in a target.
+
+        Returns:
+            Its entry.
+
+        Raises:
+            DeniedReleaseError: The release must not be used.
+            UnsupportedReleaseError: The release is not in the ledger; names the nearest that are.
+        """
+        nearest = self._nearest(version)
+        if version in self.denied:
+            raise DeniedReleaseError(
+                f"litellm {version} is denied: {self.denied[version]}", f"install another release, such as {nearest}"
+            )
+        for release in self.releases:
+            if release.version == version:
+                return release
+        raise UnsupportedReleaseError(
+            f"litellm {version} is not supported", f"install a supported release, the nearest: {nearest}"
+        )
+
+    def _nearest(self, version: Version) -> str:
+        """Name the supported releases just below and above a version."""
+        at = bisect.bisect([release.version for release in self.releases], version)
+        return " or ".join(str(release.version) for release in self.releases[max(at - 1, 0) : at + 1])
+
+
+def bundled_folder() -> Path:
+    """Find the patches that come with the tool.
+
+    Returns:
+        `patches` inside the installed package, else the one at the root of a source checkout.
+    """
+    here = Path(__file__).resolve().parent
+    installed = here / "patches"
+    return installed if installed.is_dir() else here.parent.parent / "patches"
+
+
+def load_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Its content.
+
+    Raises:
+        ValueError: The file is not TOML, or not UTF-8.
+        OSError: The file cannot be read.
+    """
+    return tomllib.loads(path.read_bytes().decode())
+
+
+def load_ledger(folder: Path) -> Ledger:
+    """Read and check the ledger of a patches folder.
+
+    Args:
+        folder: The folder that holds `releases.toml` and the patches that it names.
+
+    Returns:
+        The ledger.
+
+    Raises:
+        LedgerError: The ledger is missing, is not TOML, or breaks its schema; says which key, and where.
+        OSError: The ledger cannot be read.
+    """
+    try:
+        content = load_toml(folder / LEDGER_NAME)
+    except FileNotFoundError as error:
+        raise LedgerError(f"there is no {LEDGER_NAME} in {folder}", "name a patches folder, or reinstall") from error
+    except (RecursionError, ValueError) as error:
+        raise LedgerError(f"{LEDGER_NAME} is not valid TOML: {error}", _MEND) from error
+    _keys(content, {"schema", "releases"}, LEDGER_NAME, optional={"denied"})
+    if _get(content, "schema", int, LEDGER_NAME) != SCHEMA:
+        _fail(LEDGER_NAME, f"schema must be {SCHEMA}, not {content['schema']}")
+    tables = _tables(content, "releases", LEDGER_NAME)
+    releases = sorted((_release(table, place, folder) for place, table in tables), key=lambda entry: entry.version)
+    denied: dict[Version, str] = {}
+    versions = [release.version for release in releases]
+    if "denied" in content:
+        for place, table in _tables(content, "denied", LEDGER_NAME):
+            _keys(table, {"version", "reason"}, place)
+            versions.append(_version(table, place))
+            denied[versions[-1]] = _get(table, "reason", str, place)
+    _unique(versions, "version", LEDGER_NAME)
+    return Ledger(tuple(releases), denied)
+
+
+def _release(table: dict[str, Any], place: str, folder: Path) -> Release:
+    """Check one entry of `releases`."""
+    _keys(table, {"version", "uploaded", "patch", "wheels", "files"}, place)
+    version = _version(table, place)
+    place = f"{place} ({version})"
+    uploaded = _get(table, "uploaded", datetime, place)
+    if uploaded.tzinfo is None:
+        _fail(place, "uploaded must say its time zone")
+    patch = _get(table, "patch", str, place)
+    if not _PATCH_NAME.fullmatch(patch):
+        _fail(place, f"patch must be a file name that ends in .patch, not {patch!r}")
+    if not (folder / patch).is_file():
+        _fail(place, f"patch {patch!r} is unknown: there is no such file beside {LEDGER_NAME}")
+    wheels = _get(table, "wheels", dict, place)
+    if not wheels:
+        _fail(place, "wheels must not be empty")
+    for name in wheels:
+        if not _WHEEL_NAME.fullmatch(name):
+            _fail(place, f"wheels: {name!r} is not the name of a litellm wheel")
+        _sha256(wheels, name, f"{place}, wheels")
+    files = tuple(_file(entry, where) for where, entry in _tables(table, "files", place))
+    _unique([file.path for file in files], "path", place)
+    return Release(version, uploaded, folder / patch, wheels, files)
+
+
+def _file(table: dict[str, Any], place: str) -> FileImage:
+    """Check one entry of `releases.files`."""
+    _keys(table, {"path", "pre_image", "post_image", "offsets"}, place)
+    path = _get(table, "path", str, place)
+    if not is_safe_path(path):
+        _fail(place, f"path must be a plain path below litellm/, not {path!r}")
+    pre_image, post_image = _sha256(table, "pre_image", place), _sha256(table, "post_image", place)
+    if pre_image == post_image:
+        _fail(place, "pre_image and post_image must differ")
+    offsets = _get(table, "offsets", list, place)
+    if not offsets or any(type(offset) is not int for offset in offsets):
+        _fail(place, "offsets must be a list of whole numbers, one a hunk")
+    return FileImage(path, pre_image, post_image, tuple(offsets))
+
+
+def _fail(place: str, found: str) -> NoReturn:
+    raise LedgerError(f"{place if place == LEDGER_NAME else f'{LEDGER_NAME}: {place}'}: {found}", _MEND)
+
+
+def _keys(table: Mapping[str, object], known: set[str], place: str, *, optional: Collection[str] = ()) -> None:
+    """Refuse a table that lacks a key, or has one that the schema does not know."""
+    for key in sorted(known - table.keys()):
+        _fail(place, f"{key} is missing")
+    for key in sorted(table.keys() - known - set(optional)):
+        _fail(place, f"{key} is not a known key")
+
+
+def _get(table: Mapping[str, Any], key: str, kind: type[T], place: str) -> T:
+    """Give the value of a key, if it has exactly the wanted type (a bool is no int)."""
+    value = table[key]
+    if type(value) is not kind:
+        _fail(place, f"{key} must be of type {kind.__name__}, not {type(value).__name__}")
+    if value == "":
+        _fail(place, f"{key} must not be empty")
+    return value
+
+
+def _tables(table: Mapping[str, Any], key: str, place: str) -> Iterable[tuple[str, dict[str, Any]]]:
+    """Give the tables of a non-empty array of tables, each with its place."""
+    entries = _get(table, key, list, place)
+    if not entries or any(type(entry) is not dict for entry in entries):
+        _fail(place, f"{key} must be a list of tables, and not empty")
+    prefix = "" if place == LEDGER_NAME else f"{place}, "
+    return [(f"{prefix}{key}[{number}]", entry) for number, entry in enumerate(entries)]
+
+
+def _version(table: Mapping[str, Any], place: str) -> Version:
+    text = _get(table, "version", str, place)
+    try:
+        return Version(text)
+    except InvalidVersion:
+        _fail(place, f"version must be a release number, not {text!r}")
+
+
+def _sha256(table: Mapping[str, Any], key: str, place: str) -> str:
+    value = _get(table, key, str, place)
+    if not _SHA256.fullmatch(value):
+        _fail(place, f"{key} must be a sha256 of 64 lower-case hex digits, not {value!r}")
+    return value
+
+
+def _unique(values: list[T], key: str, place: str) -> None:
+    for value in values:
+        if values.count(value) > 1:
+            _fail(place, f"{key} {value} is listed twice")
+
+
+def _counts(files: Mapping[str, int]) -> str:
+    return ", ".join(f"{path} ({hunks})" for path, hunks in sorted(files.items()))
