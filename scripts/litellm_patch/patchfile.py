@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from unidiff.patch import Hunk as ParsedHunk
 
 _SAFE_PATH = re.compile(r"litellm(/(?!\.{1,2}(/|$))[\w.+-]+)+", re.ASCII)
+_AFTER_HUNK = re.compile(r"$|@@ |diff |--- [a/]|-- $|\\")
 _MEND = "restore the patch from its repository, or reinstall litellm-patch"
 
 
@@ -129,9 +130,11 @@ def parse_patch(data: bytes, name: str) -> dict[str, FilePatch]:
     if b"\r\n" in data:
         raise PatchError(f"{name} has CRLF line ends, expected LF", "check it out again with eol=lf")
     try:
-        parsed = PatchSet(io.StringIO(data.decode(), newline="\n"))
+        text = data.decode()
+        parsed = PatchSet(io.StringIO(text, newline="\n"))
     except (UnidiffParseError, ValueError) as error:
         raise PatchError(f"{name} cannot be parsed: {error}", _MEND) from error
+    lines = [*text.split("\n"), ""]
     files: dict[str, FilePatch] = {}
     for part in parsed:
         path = part.source_file.removeprefix("a/")
@@ -141,6 +144,10 @@ def parse_patch(data: bytes, name: str) -> dict[str, FilePatch]:
             )
         if not part or part.source_mode != part.target_mode or path in files:
             raise PatchError(f"{name}: {path} must be changed once, by hunks only", _MEND)
+        for hunk in part:  # unidiff would drop lines that its header does not count
+            end = max(line.diff_line_no or 0 for line in hunk)
+            if not _AFTER_HUNK.match(lines[end]):
+                raise PatchError(f"{name}: line {end + 1} belongs to no hunk: {lines[end]!r}", _MEND)
         files[path] = FilePatch(path, tuple(_hunk(hunk) for hunk in part))
     if not files:
         raise PatchError(f"{name} changes no file", _MEND)

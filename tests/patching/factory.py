@@ -1,0 +1,184 @@
+"""Builds a small litellm, a patch for it and the ledger that goes with both."""
+
+from __future__ import annotations
+
+import base64
+import difflib
+import hashlib
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from click.testing import CliRunner
+
+from litellm_patch.cli import main
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from click.testing import Result
+
+VERSION = "1.83.0"
+ROUTER = "litellm/router.py"
+HANDLER = "litellm/router_utils/handler.py"
+_TWIN = b"def %b(model):\n    name = model\n    group = groups.get(name)\n    return group\n\n\n"
+_FIXED = b"def %b(model):\n    name = model\n    group = groups.get(resolve(name))\n    return group\n\n\n"
+STOCK = {
+    "litellm/__init__.py": b"raise ImportError('litellm must not be imported')\n",
+    "litellm/main.py": b"",
+    "litellm/router_utils/__init__.py": b"",
+    ROUTER: b"import groups\n\n\n" + _TWIN % b"completion" + _TWIN % b"acompletion" + b"END = 'no newline'",
+    HANDLER: "TEXT = 'é'\r and a lone return\n".encode() + _TWIN % b"handle",
+}
+PATCHED = {
+    ROUTER: b"import groups\n\n\n" + _TWIN % b"completion" + _FIXED % b"acompletion" + b"END = 'still none'",
+    HANDLER: "TEXT = 'é'\r and a lone return\n".encode() + _FIXED % b"handle" + b"MORE = 1\n",
+}
+
+
+def digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def make_patch(before: Mapping[str, bytes], after: Mapping[str, bytes], context: int = 3) -> bytes:
+    """Give a patch as `git format-patch` would write it, made with difflib."""
+    out = [b"From: Someone <someone@example.org>\nSubject: [PATCH] Fix\n\nDescription: fix\n---\n"]
+    for path, new in after.items():
+        out.append(f"diff --git a/{path} b/{path}\nindex 0000001..0000002 100644\n".encode())
+        lines = difflib.diff_bytes(
+            difflib.unified_diff,
+            io.BytesIO(before[path]).readlines(),
+            io.BytesIO(new).readlines(),
+            f"a/{path}".encode(),
+            f"b/{path}".encode(),
+            n=context,
+        )
+        out += [line if line.endswith(b"\n") else line + b"\n\\ No newline at end of file\n" for line in lines]
+    return b"".join([*out, b"-- \n2.43.0\n\n"])
+
+
+def record_row(path: str, data: bytes) -> str:
+    encoded = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
+    return f"{path},sha256={encoded},{len(data)}\r\n"
+
+
+def write_package(site: Path, files: Mapping[str, bytes] = STOCK) -> Path:
+    """Write the bare package, and give its folder."""
+    for path, data in files.items():
+        file = site / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
+    return site / "litellm"
+
+
+def write_install(site: Path, version: str = VERSION, files: Mapping[str, bytes] = STOCK) -> Path:
+    """Write the package with its metadata, as an installer would, and give the package's folder."""
+    package = write_package(site, files)
+    info = site / f"litellm-{version}.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: litellm\nVersion: {version}\n\nVersion: 0\n")
+    rows = "".join(record_row(path, data) for path, data in files.items())
+    (info / "RECORD").write_bytes(f"{rows}{info.name}/RECORD,,\r\n".encode())
+    return package
+
+
+def write_ledger(
+    folder: Path,
+    before: Mapping[str, bytes] = STOCK,
+    after: Mapping[str, bytes] = PATCHED,
+    offsets: Mapping[str, Sequence[int]] | None = None,
+    patch: bytes | None = None,
+) -> Path:
+    """Write a patches folder with one supported release and one denied, and give its path.
+
+    Args:
+        folder: The folder to make.
+        before: The stock files of the supported release.
+        after: The patched files.
+        offsets: The offset of each hunk, by file; 0 for each unless given.
+        patch: The patch, if it is not to be made from the files.
+    """
+    folder.mkdir(exist_ok=True)
+    patch = make_patch(before, after) if patch is None else patch
+    (folder / f"{VERSION}.patch").write_bytes(patch)
+    sections = patch.split(b"diff --git ")[1:]
+    text = (
+        f'schema = 1\n\n[[releases]]\nversion = "{VERSION}"\nuploaded = 2026-03-31T05:08:21Z\n'
+        f'patch = "{VERSION}.patch"\n\n[releases.wheels]\n"litellm-{VERSION}-py3-none-any.whl" = "{"a" * 64}"\n'
+    )
+    for path, section in zip(after, sections, strict=True):
+        where = list((offsets or {}).get(path, [0] * section.count(b"\n@@ ")))
+        text += (
+            f'\n[[releases.files]]\npath = "{path}"\npre_image = "{digest(before[path])}"\n'
+            f'post_image = "{digest(after[path])}"\noffsets = {where}\n'
+        )
+    text += '\n[[denied]]\nversion = "1.82.7"\nreason = "malicious upload"\n'
+    (folder / "releases.toml").write_text(text)
+    return folder
+
+
+def snapshot(folder: Path) -> dict[str, tuple[int, bytes | str]]:
+    """Give every file and link below a folder, with mode and content."""
+    return {
+        str(path.relative_to(folder)): (
+            path.lstat().st_mode,
+            str(path.readlink()) if path.is_symlink() else path.read_bytes(),
+        )
+        for path in folder.rglob("*")
+        if path.is_symlink() or path.is_file()
+    }
+
+
+@dataclass(frozen=True)
+class World:
+    """A virtual environment with litellm, and the patches folder for it."""
+
+    root: Path
+    env: Path
+    site: Path
+    patches: Path
+
+    @property
+    def router(self) -> Path:
+        """The first file that the patch changes."""
+        return self.site / ROUTER
+
+    @property
+    def handler(self) -> Path:
+        """The second file that the patch changes, in a folder of its own."""
+        return self.site / HANDLER
+
+    @property
+    def record(self) -> Path:
+        """The list of installed files with their hashes."""
+        return self.site / f"litellm-{VERSION}.dist-info" / "RECORD"
+
+    def run(self, verb: str, target: Path | None = None, *options: str) -> Result:
+        """Run a verb in this process, on the environment unless another target is given."""
+        return CliRunner().invoke(
+            main, [verb, str(target or self.env), *options], env={"LITELLM_PATCH_DIR": str(self.patches)}
+        )
+
+    def expect(self, code: int, verb: str, target: Path | None = None) -> str:
+        """Run a verb, check its exit code, and give all that it printed.
+
+        An error must be one line on stderr; it must leave the whole world byte for byte as it was.
+        """
+        before = snapshot(self.root)
+        result = self.run(verb, target)
+        assert result.exit_code == code, result.output
+        assert result.exception is None or isinstance(result.exception, SystemExit)
+        if code:
+            assert snapshot(self.root) == before
+        if verb != "status":
+            assert len(result.stderr.splitlines()) == bool(code)
+        return result.output
+
+
+def make_world(root: Path) -> World:
+    env = root / "env"
+    site = env / "lib" / "python3.11" / "site-packages"
+    write_install(site)
+    (env / "pyvenv.cfg").write_text("home = /usr/bin\n")
+    return World(root, env, site, write_ledger(root / "patches"))

@@ -1,0 +1,128 @@
+"""The ledger is read strictly, and its errors name the key and the place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from packaging.version import Version
+
+from litellm_patch.errors import DeniedReleaseError, LedgerError, PatchError, UnsupportedReleaseError
+from litellm_patch.ledger import load_ledger
+from patching.factory import HANDLER, PATCHED, ROUTER, STOCK, World, digest, make_patch, write_ledger
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_a_right_ledger_loads(world: World) -> None:
+    ledger = load_ledger(world.patches)
+    release = ledger.find(Version("1.83"))
+    assert [file.path for file in release.files] == [ROUTER, HANDLER]
+    assert release.files[0].pre_image == digest(STOCK[ROUTER])
+    assert release.files[0].post_image == digest(PATCHED[ROUTER])
+    assert release.uploaded.isoformat() == "2026-03-31T05:08:21+00:00"
+    assert list(release.read_patch()) == [ROUTER, HANDLER]
+
+
+def test_denied_and_unsupported_releases_say_so(world: World) -> None:
+    ledger = load_ledger(world.patches)
+    with pytest.raises(DeniedReleaseError, match="malicious upload"):
+        ledger.find(Version("1.82.7"))
+    for version in ("1.83.0.post1", "1.83.0rc1", "1.83.0+local", "1.0", "2.0"):
+        with pytest.raises(UnsupportedReleaseError, match=r"nearest: 1\.83\.0"):
+            ledger.find(Version(version))
+
+
+def test_the_nearest_releases_are_the_neighbours(world: World) -> None:
+    ledger = world.patches / "releases.toml"
+    entry = ledger.read_text().partition("[[denied]]")[0].removeprefix("schema = 1\n")
+    more = "".join(entry.replace('version = "1.83.0"', f'version = "{version}"') for version in ("1.9.0", "1.101.0"))
+    ledger.write_text(ledger.read_text() + more)
+    with pytest.raises(UnsupportedReleaseError, match=r"nearest: 1\.83\.0 or 1\.101\.0"):
+        load_ledger(world.patches).find(Version("1.90.0"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("schema = 1", "schema = 2", "releases.toml: schema must be 1, not 2"),
+        ("schema = 1", "schema = true", "schema must be of type int, not bool"),
+        ("schema = 1\n", "", "schema is missing"),
+        ("schema = 1", "schema = 1\nextra = 1", "extra is not a known key"),
+        ("schema = 1", "schema = ", "not valid TOML"),
+        ("schema = 1", "schema = " + "[" * 5000, "not valid TOML"),
+        ('version = "1.83.0"\n', "", r"releases\[0\]: version is missing"),
+        ('version = "1.83.0"', 'version = "new"', r"releases\[0\]: version must be a release number, not 'new'"),
+        ('version = "1.83.0"', "version = 1.83", "version must be of type str, not float"),
+        ("uploaded = 2026-03-31T05:08:21Z", "uploaded = 2026-03-31", "uploaded must be of type datetime, not date"),
+        ("05:08:21Z", "05:08:21", "uploaded must say its time zone"),
+        ('patch = "1.83.0.patch"', 'patch = "1.84.0.patch"', r"\(1\.83\.0\): patch '1\.84\.0\.patch' is unknown"),
+        ('patch = "1.83.0.patch"', 'patch = "../x.patch"', "patch must be a file name"),
+        ('patch = "1.83.0.patch"', 'patch = "releases.toml"', "patch must be a file name"),
+        ("a" * 64, "a" * 63, r"wheels: litellm-1\.83\.0-py3-none-any\.whl must be a sha256"),
+        ("a" * 64, "A" * 64, "must be a sha256"),
+        ('"litellm-1.83.0-py3-none-any.whl"', '"other.whl"', "'other.whl' is not the name of a litellm wheel"),
+        (f'path = "{ROUTER}"', 'path = "litellm/../x"', "path must be a plain path below litellm/"),
+        (f'path = "{ROUTER}"', f'path = "{HANDLER}"', "path litellm/router_utils/handler.py is listed twice"),
+        (f'path = "{ROUTER}"\n', "", r"releases\[0\] \(1\.83\.0\), files\[0\]: path is missing"),
+        (digest(STOCK[ROUTER]), "zz", r"files\[0\]: pre_image must be a sha256"),
+        (digest(STOCK[ROUTER]), digest(PATCHED[ROUTER]), "pre_image and post_image must differ"),
+        ("offsets = [0]", "offsets = []", "offsets must be a list of whole numbers"),
+        ("offsets = [0]", "offsets = [true]", "offsets must be a list of whole numbers"),
+        ("offsets = [0]", "offsets = 0", "offsets must be of type list, not int"),
+        ('reason = "malicious upload"', "", r"denied\[0\]: reason is missing"),
+        ('reason = "malicious upload"', 'reason = ""', "reason must not be empty"),
+        ('version = "1.82.7"', 'version = "1.83"', r"version 1\.83(\.0)? is listed twice"),
+        ("[[denied]]", "[denied]", "denied must be of type list, not dict"),
+    ],
+)
+def test_a_wrong_ledger_is_refused(world: World, old: str, new: str, message: str) -> None:
+    ledger = world.patches / "releases.toml"
+    text = ledger.read_text()
+    assert old in text
+    ledger.write_text(text.replace(old, new, 1))
+    with pytest.raises(LedgerError, match=message) as caught:
+        load_ledger(world.patches)
+    assert "\n" not in str(caught.value)
+    world.expect(20, "apply")
+
+
+def test_a_missing_ledger_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(LedgerError, match=r"there is no releases\.toml in"):
+        load_ledger(tmp_path)
+
+
+def test_a_release_listed_twice_is_refused(world: World) -> None:
+    ledger = world.patches / "releases.toml"
+    entry = ledger.read_text().partition("[[denied]]")[0].removeprefix("schema = 1\n")
+    ledger.write_text(ledger.read_text() + entry)
+    with pytest.raises(LedgerError, match=r"version 1\.83\.0 is listed twice"):
+        load_ledger(world.patches)
+
+
+def test_a_ledger_that_disagrees_with_its_patch_is_refused(world: World) -> None:
+    write_ledger(world.patches, offsets={ROUTER: [0, 0, 0, 0]})
+    with pytest.raises(PatchError, match="disagree on files or hunks"):
+        load_ledger(world.patches).find(Version("1.83.0")).read_patch()
+    write_ledger(world.patches)
+    (world.patches / "1.83.0.patch").write_bytes(make_patch(STOCK, {ROUTER: PATCHED[ROUTER]}))
+    with pytest.raises(PatchError, match="disagree on files or hunks"):
+        load_ledger(world.patches).find(Version("1.83.0")).read_patch()
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_no_damage_gives_anything_but_a_refusal(world: World, data: st.DataObject) -> None:
+    write_ledger(world.patches)
+    ledger = world.patches / "releases.toml"
+    text = ledger.read_bytes()
+    start = data.draw(st.integers(0, len(text)))
+    end = data.draw(st.integers(start, min(start + 40, len(text))))
+    ledger.write_bytes(text[:start] + data.draw(st.binary(max_size=20)) + text[end:])
+    try:
+        load_ledger(world.patches)
+    except LedgerError as error:
+        assert str(error).startswith("releases.toml")  # noqa: PT017 - most damages raise, a few are harmless
