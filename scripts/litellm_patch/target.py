@@ -126,7 +126,9 @@ def find_target(folder: Path) -> Target:
     folder = folder.resolve() if ".." in folder.parts else folder.absolute()
     if not folder.is_dir():
         raise NoLitellmError(f"{folder} is not a folder", "name a virtual environment, site-packages or source folder")
-    found = {package.resolve(): package for package in _packages(folder)}
+    found: dict[Path, Path] = {}
+    for package in _packages(folder):
+        found.setdefault(package.resolve(), package)
     if not found:
         raise NoLitellmError(f"found no litellm package in {folder}", "name the folder that litellm is installed in")
     if len(found) > 1:
