@@ -1,0 +1,1 @@
+"""What the patched Router does with names; runs inside the environment of each litellm release, in two arms."""

@@ -1,0 +1,72 @@
+"""The two arms: on stock every test marked ``fix`` must fail, on patched every test must pass."""
+
+from __future__ import annotations
+
+import os
+
+# set before litellm is imported, so that nothing is fetched at start
+os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+
+
+from typing import TYPE_CHECKING
+
+import litellm
+import pytest
+
+from litellm_patch.names import Rules
+from names.release import litellm_version
+from upstream import Upstream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--arm`` says which litellm this is; there is no default, so no run can mistake one for the other."""
+    parser.addoption("--arm", choices=["stock", "patched"], required=True)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker."""
+    config.addinivalue_line("markers", "fix: shows the fix; must fail on the stock release")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Say what is being tested."""
+    return f"litellm {litellm_version()}, {config.getoption('--arm')} arm"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On the stock arm, a test that shows the fix must fail by an assertion; anything else is an error."""
+    if config.getoption("--arm") == "stock":
+        must_fail = pytest.mark.xfail(raises=AssertionError, strict=True, reason="the defect, on the stock release")
+        for item in items:
+            if item.get_closest_marker("fix"):
+                item.add_marker(must_fail)
+
+
+@pytest.fixture
+def rules(pytestconfig: pytest.Config) -> Rules:
+    """The rules that this arm's Router follows."""
+    return Rules.UPSTREAM if pytestconfig.getoption("--arm") == "stock" else Rules.CONTRACT
+
+
+@pytest.fixture(autouse=True)
+def no_callbacks_left() -> Iterator[None]:
+    """Each Router registers itself with litellm for good; a hundred of them slow every call down."""
+    yield
+    litellm.logging_callback_manager._reset_all_callbacks()
+
+
+@pytest.fixture(scope="session")
+def running_upstream() -> Iterator[Upstream]:
+    """One server for the whole run."""
+    with Upstream() as upstream:
+        yield upstream
+
+
+@pytest.fixture
+def upstream(running_upstream: Upstream) -> Upstream:
+    """The server, with nothing called yet and every model answering."""
+    running_upstream.reset({})
+    return running_upstream

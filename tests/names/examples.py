@@ -1,0 +1,86 @@
+"""The contract's table of examples, as data.
+
+Two teams with the same public names: A1 and B1 are ``gpt-4.1`` and fail, A2 and B2 are ``backup`` and answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from litellm_patch.names import Chains, Config, Deployment, Kind, Request
+
+A1, A2, A3 = "model_name_team-a_1", "model_name_team-a_2", "model_name_team-a_3"
+B1, B2 = "model_name_team-b_1", "model_name_team-b_2"
+TEAM_A, TEAM_B = "team-a", "team-b"
+
+DEPLOYMENTS = (
+    Deployment(A1, TEAM_A, "gpt-4.1"),
+    Deployment(A2, TEAM_A, "backup"),
+    Deployment(B1, TEAM_B, "gpt-4.1"),
+    Deployment(B2, TEAM_B, "backup"),
+    Deployment("global"),
+    Deployment("global-backup"),
+    Deployment("other"),
+    Deployment("y"),
+    Deployment("z"),
+)
+FAILING = frozenset({A1, A3, B1, "global", "y", "z"})
+ALIASES = {"al": "gpt-4.1", "al-global": "global", "x": "y", "y": "z", "al-a1": A1}
+WILDCARD = (Deployment(A3, TEAM_A, "acme/*"),)
+SIBLING = (Deployment(A3, TEAM_A, "gpt-4.1"),)
+
+
+@dataclass(frozen=True)
+class Example:
+    """A request, the chains it meets, and who must answer it; ``None`` is the original error.
+
+    Attributes:
+        shows: what the example is about, for the test's id.
+        model: the name that the caller sends.
+        team_id: the caller's team.
+        chains: the entries of one list.
+        answer: the internal name of the deployment that answers.
+        fix: whether the stock Router does something else.
+        more: deployments beside the common ones.
+    """
+
+    shows: str
+    model: str
+    team_id: str | None
+    chains: Chains
+    answer: str | None
+    fix: bool = True
+    more: tuple[Deployment, ...] = field(default=())
+
+    def config(self, kind: Kind = Kind.GENERAL) -> Config:
+        """The Router's configuration, with the chains in one of the three lists."""
+        return Config(DEPLOYMENTS + self.more, ALIASES, {kind: self.chains})
+
+    @property
+    def request(self) -> Request:
+        """The request, for the model."""
+        return Request(self.model, self.team_id)
+
+
+EXAMPLES = (
+    Example("public name, internal key", "gpt-4.1", TEAM_A, [{A1: [A2]}], A2),
+    Example("public target", "gpt-4.1", TEAM_A, [{A1: ["backup"]}], A2),
+    Example("requested name first", "gpt-4.1", TEAM_A, [{A1: ["other"]}, {"gpt-4.1": ["backup"]}], A2, fix=False),
+    Example("own chain before catch-all", "gpt-4.1", TEAM_A, [{"*": ["other"]}, {A1: [A2]}], A2),
+    Example("each team its own chain", "gpt-4.1", TEAM_B, [{A1: [A2]}, {B1: [B2]}], B2),
+    Example("never another team's chain", "gpt-4.1", TEAM_B, [{A1: [A2]}], None, fix=False),
+    Example("never another team's chain to a global group", "gpt-4.1", TEAM_B, [{A1: ["other"]}], None, fix=False),
+    Example("internal name, public key", A1, TEAM_A, [{"gpt-4.1": ["backup"]}], A2),
+    Example("alias of a public name, internal key", "al", TEAM_A, [{A1: [A2]}], A2),
+    Example("alias, key of its target", "al-global", None, [{"global": ["global-backup"]}], "global-backup"),
+    Example("target, key of its alias", "global", None, [{"al-global": ["global-backup"]}], None, fix=False),
+    Example("an alias of an alias is not followed", "x", None, [{"z": ["global-backup"]}], None, fix=False),
+    Example("wildcard, internal key", "acme/zeta", TEAM_A, [{A3: [A2]}], A2, more=WILDCARD),
+    Example("wildcard, public key", "acme/zeta", TEAM_A, [{"acme/*": [A2]}], A2, more=WILDCARD),
+    Example("a sibling's internal key", "gpt-4.1", TEAM_A, [{A3: [A2]}], A2, more=SIBLING),
+    Example("no team, no team's chain", "gpt-4.1", None, [{A1: ["other"]}], None, fix=False),
+    Example("an alias reaches no other team's chain", "al-a1", TEAM_B, [{A1: ["other"]}], None, fix=False),
+    Example("an alias of one's own internal name", "al-a1", TEAM_A, [{A1: [A2]}], A2),
+    Example("an alias of one's own internal name, public key", "al-a1", TEAM_A, [{"gpt-4.1": [A2]}], A2),
+    Example("provider prefix of an alias target", "al-global", None, [{"al-global": ["other"]}], "other", fix=False),
+)

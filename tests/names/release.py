@@ -1,0 +1,106 @@
+"""What the installed litellm can do, probed: the one table that decides what differs between releases."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import version
+from importlib.util import find_spec
+from typing import cast
+
+from litellm import BadRequestError, Router
+
+from litellm_patch.names import Release
+
+ERROR_TEXTS = (
+    "No fallback model group found for original model_group={name}. Fallbacks=",
+    "No fallback model group found for lookup_groups={name}. Fallbacks=",
+    "LiteLLM: model group '{name}' failed with the error above and no fallback model group was found",
+)
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What this release has beyond the names themselves."""
+
+    refusal_gate: bool
+    stream_gate: bool
+    continuation: bool
+    cooldown_gate: bool
+    sync_calls_know_teams: bool
+    admin_across_teams: bool
+
+
+@functools.cache
+def capabilities() -> Capabilities:
+    """The readers of chains that the installed release has."""
+    core = _core()
+    cooldown_handlers = import_module("litellm.router_utils.cooldown_handlers")
+    return Capabilities(
+        refusal_gate=hasattr(core, "_refusal_fallback_available"),
+        stream_gate=hasattr(core, "_stream_can_fall_back"),
+        continuation=hasattr(core, "_mid_stream_continuation_eligible"),
+        cooldown_gate=hasattr(cooldown_handlers, "_has_fallback_group"),
+        admin_across_teams=hasattr(core, "_team_deployments_across_teams"),
+        sync_calls_know_teams=_sync_routing_knows_teams(),
+    )
+
+
+@functools.cache
+def release() -> Release:
+    """How the installed release routes and matches, for the model."""
+    handlers = import_module("litellm.router_utils.fallback_event_handlers")
+    return Release(
+        team_before_global=_routes_to("shared", "model_name_probe_1"),
+        team_wildcard_first=_routes_to("probe/x", "model_name_probe_2"),
+        admin_across_teams=capabilities().admin_across_teams,
+        exact_typed_lists=hasattr(_core(), "_get_fallback_model_group_from_fallbacks"),
+        resumes_original=hasattr(handlers, "fallback_lookup_groups"),
+        tracks_attempts=hasattr(handlers, "AttemptedFallbackTargets"),
+    )
+
+
+def litellm_version() -> str:
+    """The release, as its metadata states it."""
+    return version("litellm")
+
+
+def _core() -> type:
+    """The class that holds the routing logic: from 1.109 on, ``litellm.Router`` is a facade."""
+    if find_spec("litellm.router_python_core") is None:
+        return cast("type", Router)
+    return cast("type", import_module("litellm.router_python_core").PythonCore)
+
+
+def _routes_to(name: str, model_name: str) -> bool:
+    """Whether a team's request for ``name`` is routed to its own deployment where a global one has the name too."""
+    params = {"model": "openai/none", "api_key": "unused"}
+    router = Router(
+        model_list=[
+            {"model_name": "shared", "litellm_params": params},
+            {"model_name": "probe/*", "litellm_params": params},
+            _owned("model_name_probe_1", "shared", params),
+            _owned("model_name_probe_2", "probe/*", params),
+        ]
+    )
+    _, deployments = router._common_checks_available_deployment(
+        model=name, request_kwargs={"metadata": {"user_api_key_team_id": "probe"}}
+    )
+    return [deployment["model_name"] for deployment in deployments] == [model_name]
+
+
+def _sync_routing_knows_teams() -> bool:
+    """Whether a synchronous call is routed to a team's deployment by its public name."""
+    params = {"model": "openai/none", "api_key": "unused"}
+    router = Router(model_list=[_owned("model_name_probe_1", "public", params)])
+    try:
+        router.get_available_deployment(model="public", request_kwargs={"metadata": {"user_api_key_team_id": "probe"}})
+    except BadRequestError:
+        return False
+    return True
+
+
+def _owned(model_name: str, public_name: str, params: dict[str, str]) -> dict[str, object]:
+    owner = {"team_id": "probe", "team_public_model_name": public_name}
+    return {"model_name": model_name, "litellm_params": params, "model_info": owner}

@@ -1,0 +1,84 @@
+"""The contract's examples on the real Router, for each kind of call and each list that applies to it."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING
+
+import pytest
+
+from litellm_patch.names import Kind, Rules, predict, routed
+from names.calls import ACOMPLETION, CALLS, Call
+from names.examples import EXAMPLES, FAILING, Example
+from names.release import ERROR_TEXTS, capabilities, release
+from names.world import build_router
+from upstream import Behaviour, Upstream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FAILURES = {
+    Kind.GENERAL: Behaviour.ERROR,
+    Kind.CONTEXT_WINDOW: Behaviour.CONTEXT_WINDOW,
+    Kind.CONTENT_POLICY: Behaviour.CONTENT_POLICY,
+}
+
+
+def _cases() -> Iterator[object]:
+    """Every example, call and list that the installed release can serve on stock or patched."""
+    for example, call, kind in product(EXAMPLES, CALLS, Kind):
+        if kind is not Kind.GENERAL and call.provider == "anthropic":
+            continue  # on Anthropic's protocol litellm maps neither error to the list that it belongs to
+        if call.sync and example.team_id is not None and not capabilities().sync_calls_know_teams:
+            continue  # routing itself finds no team's deployment for them
+        marks = [pytest.mark.fix] if example.fix else []
+        yield pytest.param(example, call, kind, id=f"{example.shows}-{call.name}-{kind.name.lower()}", marks=marks)
+
+
+pytestmark = pytest.mark.asyncio
+
+
+async def _answer(example: Example, call: Call, kind: Kind, upstream: Upstream) -> str | Exception:
+    upstream.reset(dict.fromkeys(FAILING, FAILURES[kind]))
+    router = build_router(example.config(kind), upstream.url, call.provider)
+    try:
+        return await call(router, example.model, example.team_id)
+    except Exception as error:  # noqa: BLE001 - what the Router raises is what is looked at
+        return error
+
+
+@pytest.mark.parametrize(("example", "call", "kind"), _cases())
+async def test_example(example: Example, call: Call, kind: Kind, upstream: Upstream) -> None:
+    answer = await _answer(example, call, kind, upstream)
+
+    if example.answer is None:
+        assert isinstance(answer, Exception)
+    else:
+        assert f"answer from {example.answer}" in str(answer)
+        assert not isinstance(answer, Exception)
+
+
+@pytest.mark.parametrize("kind", Kind, ids=lambda kind: kind.name.lower())
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.shows)
+async def test_router_does_what_the_model_says(example: Example, kind: Kind, rules: Rules, upstream: Upstream) -> None:
+    """The model is right on both arms: upstream's rules on stock, the contract's on patched."""
+    failing = dict.fromkeys(FAILING, kind)
+    expected = predict(example.config(kind), example.request, release(), rules, failing)
+
+    answer = await _answer(example, ACOMPLETION, kind, upstream)
+
+    answered_by = set() if isinstance(answer, Exception) else {answer.removeprefix("answer from ")}
+    assert answered_by <= expected.answered_by
+    assert bool(answered_by) == bool(expected.answered_by)
+
+
+@pytest.mark.parametrize(
+    "example",
+    [e for e in EXAMPLES if e.answer is None and routed(e.config(), e.request, release())],
+    ids=lambda example: example.shows,
+)
+async def test_error_without_a_chain_is_upstreams_own(example: Example, upstream: Upstream) -> None:
+    error = await _answer(example, ACOMPLETION, Kind.GENERAL, upstream)
+
+    assert type(error).__name__ == "InternalServerError"
+    assert any(text.format(name=example.model) in str(error) for text in ERROR_TEXTS)

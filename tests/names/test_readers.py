@@ -1,0 +1,139 @@
+"""Every place where a chain is looked up, by the release that has it: all of them find the same chain."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from litellm_patch.names import Config, Deployment, Kind
+from names.calls import ACOMPLETION, MESSAGES_CALL, MESSAGES_STREAM, STREAM, SYNC_STREAM, Call
+from names.examples import A1, A2, ALIASES, DEPLOYMENTS, TEAM_A
+from names.release import capabilities
+from names.world import build_router, continuing_router, model_entry
+from upstream import Behaviour, Upstream
+
+pytestmark = [pytest.mark.asyncio, pytest.mark.fix]
+
+NAMES = pytest.mark.parametrize("model", ["gpt-4.1", "al"])
+
+
+def _router(upstream: Upstream, call: Call, behaviour: Behaviour, kind: Kind = Kind.GENERAL, **settings: Any) -> Any:
+    upstream.reset({A1: behaviour})
+    return build_router(Config(DEPLOYMENTS, ALIASES, {kind: [{A1: [A2]}]}), upstream.url, call.provider, **settings)
+
+
+async def _answer(call: Call, router: Any, model: str, team_id: str | None = TEAM_A, **request: Any) -> str:
+    try:
+        return await call(router, model, team_id, **request)
+    except Exception as error:  # noqa: BLE001 - shown by the assertion that fails
+        return repr(error)
+
+
+def _streams() -> list[Call]:
+    """The streamed calls that routing serves from a team's deployments."""
+    return [STREAM, SYNC_STREAM] if capabilities().sync_calls_know_teams else [STREAM]
+
+
+def _needs(capability: str) -> pytest.MarkDecorator:
+    has = getattr(capabilities(), capability)
+    return pytest.mark.skipif(not has, reason=f"this release has no {capability.replace('_', ' ')}")
+
+
+@NAMES
+async def test_an_answer_cut_by_a_content_filter(model: str, upstream: Upstream) -> None:
+    router = _router(upstream, ACOMPLETION, Behaviour.CONTENT_FILTER, Kind.CONTENT_POLICY)
+
+    assert await _answer(ACOMPLETION, router, model) == f"answer from {A2}"
+
+
+@NAMES
+@pytest.mark.parametrize("call", _streams(), ids=lambda call: call.name)
+async def test_a_stream_broken_before_its_first_text(call: Call, model: str, upstream: Upstream) -> None:
+    router = _router(upstream, call, Behaviour.BREAK_EARLY)
+
+    assert await _answer(call, router, model) == f"answer from {A2}"
+
+
+@NAMES
+@_needs("stream_gate")
+async def test_a_messages_stream_is_held_back_while_a_chain_can_take_over(model: str, upstream: Upstream) -> None:
+    """One lifecycle reaches the client: the primary's first frames wait until it is known whose answer it is."""
+    router = _router(upstream, MESSAGES_STREAM, Behaviour.BREAK_EARLY)
+
+    answer = await _answer(MESSAGES_STREAM, router, model)
+
+    assert f"answer from {A2}" in answer
+    assert answer.count("event: message_start") == 1
+
+
+@NAMES
+@_needs("refusal_gate")
+@pytest.mark.parametrize("kind", [Kind.GENERAL, Kind.CONTENT_POLICY], ids=lambda kind: kind.name.lower())
+@pytest.mark.parametrize("call", [MESSAGES_CALL, MESSAGES_STREAM], ids=lambda call: call.name)
+async def test_a_refusal_is_raised_where_a_chain_can_recover_it(
+    call: Call, kind: Kind, model: str, upstream: Upstream
+) -> None:
+    router = _router(upstream, call, Behaviour.REFUSAL, kind)
+
+    assert f"answer from {A2}" in await _answer(call, router, model)
+
+
+@NAMES
+@_needs("cooldown_gate")
+async def test_a_lone_deployment_with_a_chain_is_cooled_down(model: str, upstream: Upstream) -> None:
+    router = _router(upstream, ACOMPLETION, Behaviour.RATE_LIMIT, disable_cooldowns=False, allowed_fails=0)
+
+    first = await _answer(ACOMPLETION, router, model)
+    await asyncio.sleep(0.1)  # the failure is counted by a callback that litellm runs on its own
+    upstream.hits.clear()
+    second = await _answer(ACOMPLETION, router, model)
+
+    assert (first, second) == (f"answer from {A2}", f"answer from {A2}")
+    assert upstream.models_called == (A2,)
+
+
+@NAMES
+@_needs("continuation")
+async def test_a_broken_stream_is_continued_by_the_chain(model: str, upstream: Upstream) -> None:
+    upstream.reset({A1: Behaviour.BREAK_LATE})
+    router = continuing_router(Config(DEPLOYMENTS, ALIASES, {Kind.GENERAL: [{A1: [A2]}]}), upstream.url)
+
+    assert f"answer from {A2}" in await _answer(STREAM, router, model)
+
+
+async def test_order_levels_come_before_the_chain(upstream: Upstream) -> None:
+    upstream.reset({A1: Behaviour.ERROR})
+    levels = [
+        model_entry(Deployment(A1, TEAM_A, "gpt-4.1"), upstream.url, "openai", model_id=f"level-{order}", order=order)
+        for order in (1, 2)
+    ]
+    config = Config(DEPLOYMENTS[1:], ALIASES, {Kind.GENERAL: [{"gpt-4.1": [A2]}]})
+    router = build_router(config, upstream.url, "openai", more=levels)
+
+    assert await _answer(ACOMPLETION, router, A1) == f"answer from {A2}"
+    assert upstream.models_called == (A1, A1, A2)
+
+
+@pytest.mark.parametrize("bucket", ["metadata", "litellm_metadata"])
+async def test_the_team_is_read_from_both_buckets(bucket: str, upstream: Upstream) -> None:
+    router = _router(upstream, ACOMPLETION, Behaviour.ERROR)
+    call = dataclasses.replace(ACOMPLETION, bucket=bucket)
+
+    assert await _answer(call, router, "gpt-4.1") == f"answer from {A2}"
+
+
+@_needs("admin_across_teams")
+async def test_a_proxy_admin_without_a_team(upstream: Upstream) -> None:
+    """Routing serves the admin from the only team that has the name, so that team's chain is the admin's."""
+    upstream.reset({A1: Behaviour.ERROR})
+    config = Config((*DEPLOYMENTS[:2], Deployment("other")), {}, {Kind.GENERAL: [{A1: ["other"]}]})
+    router = build_router(config, upstream.url, "openai")
+    admin = {"user_api_key_auth": SimpleNamespace(user_role="proxy_admin")}
+
+    answer = await _answer(ACOMPLETION, router, "gpt-4.1", team_id=None, metadata=admin)
+
+    assert answer == "answer from other"

@@ -1,0 +1,207 @@
+"""What the contract says must stay exactly as it is: every test here passes on stock and on patched."""
+
+from __future__ import annotations
+
+import copy
+import sys
+from collections import Counter
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from litellm_patch.names import Config, Kind
+from names.calls import ACOMPLETION, CALLS, MESSAGES, STREAM, Call
+from names.examples import A1, A2, ALIASES, B1, DEPLOYMENTS, FAILING, SIBLING, TEAM_A, TEAM_B
+from names.release import capabilities
+from names.world import build_router, continuing_router
+from upstream import Behaviour, Upstream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+NEW_CODE = {"get_fallback_lookup_name", "get_fallback_lookup_names", "lookup_groups_with_chain"}
+
+pytestmark = pytest.mark.asyncio
+
+
+def _config(*chains: dict[str, list[str]], kind: Kind = Kind.GENERAL) -> Config:
+    return Config(DEPLOYMENTS, ALIASES, {kind: list(chains)})
+
+
+@contextmanager
+def _functions_called() -> Iterator[Counter[str]]:
+    """Count what runs in litellm's fallback helpers, by function name."""
+    called: Counter[str] = Counter()
+
+    def count(frame: FrameType, event: str, _: object) -> None:
+        if event == "call" and frame.f_code.co_filename.endswith("fallback_event_handlers.py"):
+            called[frame.f_code.co_name] += 1
+
+    sys.setprofile(count)
+    try:
+        yield called
+    finally:
+        sys.setprofile(None)
+
+
+async def test_stock_finds_a_public_target_of_a_public_key(upstream: Upstream) -> None:
+    upstream.reset({A1: Behaviour.ERROR})
+    router = build_router(_config({"gpt-4.1": ["backup"]}, {A1: ["other"]}), upstream.url, "openai")
+
+    assert await ACOMPLETION(router, "gpt-4.1", TEAM_A) == f"answer from {A2}"
+    assert upstream.models_called == (A1, A2)
+
+
+@pytest.mark.parametrize("call", [call for call in CALLS if not call.sync], ids=lambda call: call.name)
+async def test_a_request_that_succeeds_runs_none_of_the_new_code(call: Call, upstream: Upstream) -> None:
+    router = build_router(_config({A1: [A2]}, {"gpt-4.1": ["backup"]}), upstream.url, call.provider)
+
+    with _functions_called() as called:
+        assert f"answer from {A1}" in await call(router, "gpt-4.1", TEAM_A)
+
+    if call.name != "messages-stream":  # stock itself looks a chain up there, to decide what to hold back
+        assert not NEW_CODE & set(called)
+
+
+@pytest.mark.parametrize(
+    ("model", "chains"),
+    [
+        ("gpt-4.1", [{"gpt-4.1": [A2]}]),
+        ("gpt-4.1", [{A1: [A2]}]),
+        ("al", [{A1: [A2]}]),
+        ("gpt-4.1", [{"nobody": [A2]}]),
+    ],
+    ids=["own chain", "internal key", "alias", "no chain"],
+)
+async def test_the_list_is_matched_as_often_as_on_stock(model: str, key: str, upstream: Upstream) -> None:
+    """The matcher walks all providers for each key, so it may not run once more for each further name."""
+    upstream.reset(dict.fromkeys(FAILING, Behaviour.ERROR))
+    router = build_router(_config({key: [A2]}), upstream.url, "openai")
+
+    with _functions_called() as called:
+        await _outcome(router, model, TEAM_A)
+
+    assert called["get_fallback_model_group"] == 1
+
+
+@pytest.mark.parametrize("team_id", [TEAM_A, TEAM_B, None])
+async def test_a_deployment_id_has_no_other_name(team_id: str | None, upstream: Upstream) -> None:
+    upstream.reset({A1: Behaviour.ERROR})
+    router = build_router(_config({A1: ["other"]}, {"gpt-4.1": ["other"]}), upstream.url, "openai")
+
+    assert await _outcome(router, f"id-of-{A1}", team_id) is None
+    assert upstream.models_called == (A1,)
+
+
+@pytest.mark.parametrize(
+    "fallbacks",
+    [["other"], [{"model": "other"}], ["other", {"model": "backup"}], ["other", {A1: [A2]}]],
+    ids=["strings", "objects", "mixed", "mixed with a chain"],
+)
+async def test_client_side_lists(fallbacks: list[Any], upstream: Upstream) -> None:
+    upstream.reset({A1: Behaviour.ERROR})
+    router = build_router(_config({A1: [A2]}), upstream.url, "openai")
+
+    assert await ACOMPLETION(router, "gpt-4.1", TEAM_A, fallbacks=copy.deepcopy(fallbacks)) == "answer from other"
+    assert upstream.models_called == (A1, "other")
+
+
+@pytest.mark.parametrize("fallbacks", [[], [{}], [{"": []}], [{A1: None}], [None], [5], [{5: ["other"]}]], ids=repr)
+async def test_malformed_lists_give_the_request_s_own_error(fallbacks: list[Any], upstream: Upstream) -> None:
+    upstream.reset({A1: Behaviour.ERROR})
+    router = build_router(_config(), upstream.url, "openai")
+
+    with pytest.raises(Exception, match="the primary is down"):
+        await ACOMPLETION(router, "gpt-4.1", TEAM_A, fallbacks=fallbacks)
+    assert upstream.models_called == (A1,)
+
+
+@pytest.mark.parametrize("team_id", [5, ["team-a"], {"team": "a"}, ""], ids=repr)
+async def test_a_team_that_is_no_string_is_no_team(team_id: Any, upstream: Upstream) -> None:
+    upstream.reset({"global": Behaviour.ERROR})
+    router = build_router(_config({A1: ["other"]}), upstream.url, "openai")
+
+    assert await _outcome(router, "global", team_id) is None
+    assert "other" not in upstream.models_called
+
+
+async def test_disabled_fallbacks(upstream: Upstream) -> None:
+    upstream.reset({A1: Behaviour.ERROR})
+    router = build_router(_config({A1: [A2]}), upstream.url, "openai")
+
+    with pytest.raises(Exception, match="the primary is down"):
+        await ACOMPLETION(router, "gpt-4.1", TEAM_A, disable_fallbacks=True)
+    assert upstream.models_called == (A1,)
+
+
+@pytest.mark.parametrize("kind", Kind, ids=lambda kind: kind.name.lower())
+async def test_lists_are_never_changed(kind: Kind, upstream: Upstream) -> None:
+    upstream.reset(dict.fromkeys(FAILING, Behaviour.ERROR))
+    configured = [{B1: ["other"]}, {A1: [A2]}, {"*": ["other"]}]
+    router = build_router(_config(*configured, kind=kind), upstream.url, "openai")
+    of_request = copy.deepcopy(configured)
+
+    await _outcome(router, "gpt-4.1", TEAM_A)
+    await _outcome(router, "gpt-4.1", TEAM_A, **{kind.value: of_request})
+
+    assert getattr(router, kind.value) == configured
+    assert of_request == configured
+
+
+async def test_circles_end(upstream: Upstream) -> None:
+    """However the chains of a request lead back, its calls are bounded by ``max_fallbacks`` as on stock."""
+    failing = [d.model_name for d in DEPLOYMENTS if d.team_id == TEAM_A]
+    upstream.reset(dict.fromkeys(failing, Behaviour.ERROR))
+    config = Config(DEPLOYMENTS, ALIASES, {Kind.GENERAL: [{A1: [A2]}, {A2: [A1]}]}, max_fallbacks=3)
+    router = build_router(config, upstream.url, "openai")
+
+    assert await _outcome(router, A1, TEAM_A) is None
+    by_internal_name = len(upstream.models_called)
+    upstream.hits.clear()
+    assert await _outcome(router, "gpt-4.1", TEAM_A) is None
+
+    assert len(upstream.models_called) <= by_internal_name
+
+
+async def test_the_caller_s_name_stays_in_the_answer_s_metadata(upstream: Upstream) -> None:
+    router = build_router(_config({A1: [A2]}), upstream.url, "openai")
+    metadata: dict[str, Any] = {"user_api_key_team_id": TEAM_A}
+
+    await router.acompletion(model="gpt-4.1", messages=MESSAGES, metadata=metadata)
+
+    assert metadata["model_group"] == "gpt-4.1"
+
+
+async def test_a_team_s_request_stays_with_the_team(upstream: Upstream) -> None:
+    """Two teams, one public name: whatever fails, no request of one reaches a deployment of the other."""
+    upstream.reset(dict.fromkeys(FAILING, Behaviour.ERROR))
+    config = Config(DEPLOYMENTS + SIBLING, ALIASES, {Kind.GENERAL: [{A1: ["backup"]}, {B1: ["backup"]}]})
+    router = build_router(config, upstream.url, "openai")
+
+    for model in ("gpt-4.1", "al", "al-a1", A1, "backup"):
+        upstream.hits.clear()
+        await _outcome(router, model, TEAM_B)
+        assert not [called for called in upstream.models_called if TEAM_A in called], model
+
+
+@pytest.mark.skipif(not capabilities().continuation, reason="this release never continues a broken stream")
+@pytest.mark.parametrize("model", ["gpt-4.1", "al", A1])
+async def test_a_target_with_parameters_of_its_own_never_continues_a_stream(model: str, upstream: Upstream) -> None:
+    """The check that says whether a stream may go on must see the very chain that would take it over."""
+    upstream.reset({A1: Behaviour.BREAK_LATE})
+    chain: Any = {A1: [{"model": A2, "temperature": 0}]}
+    router = continuing_router(_config(chain), upstream.url)
+
+    with pytest.raises(Exception, match="onnection"):
+        await STREAM(router, model, TEAM_A)
+    assert upstream.models_called == (A1,)
+
+
+async def _outcome(router: Any, model: str, team_id: Any, **request: Any) -> str | None:
+    try:
+        answer: str = await ACOMPLETION(router, model, team_id, **request)
+    except Exception:  # noqa: BLE001 - only whether it is answered matters here
+        return None
+    return answer

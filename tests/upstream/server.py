@@ -1,0 +1,160 @@
+"""The server: one behaviour for each model name, and a log of what was called.
+
+It answers OpenAI's ``/chat/completions``, ``/embeddings`` and ``/responses`` and Anthropic's ``/messages``,
+plain and streamed. Standard library only, so that it runs in any environment a litellm is installed in.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from dataclasses import dataclass, field
+from enum import Enum
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any, cast
+
+from upstream import payloads
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from types import TracebackType
+
+
+class Behaviour(Enum):
+    """How the upstream treats a model: the answer, or the way in which it fails."""
+
+    ANSWER = "answer"
+    ERROR = "error"
+    RATE_LIMIT = "rate limit"
+    CONTEXT_WINDOW = "context window exceeded"
+    CONTENT_POLICY = "content policy violation"
+    CONTENT_FILTER = "answer cut by a content filter"
+    REFUSAL = "safeguard refusal"
+    BREAK_EARLY = "stream broken before the first text"
+    BREAK_LATE = "stream broken after the first text"
+
+
+REJECTIONS: Mapping[Behaviour, tuple[int, str]] = {
+    Behaviour.ERROR: (500, "the primary is down"),
+    Behaviour.RATE_LIMIT: (429, "the primary is busy"),
+    Behaviour.CONTEXT_WINDOW: (400, "This model's maximum context length is 10 tokens."),
+    Behaviour.CONTENT_POLICY: (400, "The request was rejected as a result of the safety system."),
+}
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One request that reached the upstream: the path, the model it names, the behaviour it met."""
+
+    path: str
+    model: str
+    behaviour: Behaviour
+
+
+@dataclass
+class Upstream:
+    """A running upstream, used as a context manager.
+
+    Attributes:
+        behaviours: what each model does; a model that is not listed answers.
+        hits: what was called, in order.
+    """
+
+    behaviours: dict[str, Behaviour] = field(default_factory=dict)
+    hits: list[Hit] = field(default_factory=list)
+
+    def __enter__(self) -> Upstream:  # noqa: PYI034 - Self needs 3.11, and nothing derives from it
+        """Listen on a free port of the loopback interface."""
+        self._server = _Server(self)
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop listening and wait for the server's thread."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    @property
+    def url(self) -> str:
+        """The root that paths such as ``/v1/chat/completions`` are added to."""
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def reset(self, behaviours: Mapping[str, Behaviour]) -> None:
+        """Forget what was called and behave in another way from now on."""
+        self.behaviours = dict(behaviours)
+        self.hits.clear()
+
+    @property
+    def models_called(self) -> tuple[str, ...]:
+        """The models called since the last reset, in order."""
+        return tuple(hit.model for hit in self.hits)
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, upstream: Upstream) -> None:
+        self.upstream = upstream
+        super().__init__(("127.0.0.1", 0), _Handler)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    # headers and body leave together, at once: else each answer waits 40 ms for a delayed acknowledgement
+    wbufsize = -1
+    disable_nagle_algorithm = True
+
+    def log_message(self, *args: object) -> None:
+        """Stay silent: the upstream keeps its own log."""
+
+    def do_POST(self) -> None:
+        """Answer, reject or break, as the model's behaviour says."""
+        body: dict[str, Any] = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        upstream = cast("_Server", self.server).upstream
+        model = str(body["model"])
+        behaviour = upstream.behaviours.get(model, Behaviour.ANSWER)
+        upstream.hits.append(Hit(self.path, model, behaviour))
+        if behaviour in REJECTIONS:
+            self._reject(*REJECTIONS[behaviour])
+        elif body.get("stream"):
+            self._stream(payloads.events(self.path, model, behaviour.name), broken=behaviour.name.startswith("BREAK"))
+        else:
+            self._send(200, payloads.answer(self.path, model, behaviour.name))
+
+    def _reject(self, status: int, message: str) -> None:
+        kind = "api_error" if status >= HTTP_SERVER_ERROR else "invalid_request_error"
+        self._send(status, {"type": "error", "error": {"message": message, "type": kind, "code": None, "param": None}})
+
+    def _send(self, status: int, payload: Mapping[str, object]) -> None:
+        content = json.dumps(payload).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        # OpenAI's client obeys it; without it, it retries a 500 on its own for embeddings, whatever litellm asks for
+        self.send_header("x-should-retry", "false")
+        self.end_headers()
+        self.wfile.write(content)
+
+    def _stream(self, events: Iterator[str], *, broken: bool) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for event in events:
+            content = event.encode()
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(content), content))
+            self.wfile.flush()
+        if broken:
+            # the chunk that ends the body never comes, so the client sees the connection break
+            self.close_connection = True
+            self.connection.shutdown(socket.SHUT_WR)
+        else:
+            self.wfile.write(b"0\r\n\r\n")
+
+
+HTTP_SERVER_ERROR = 500
