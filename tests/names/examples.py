@@ -30,7 +30,7 @@ WILDCARD = (Deployment(A3, TEAM_A, "acme/*"),)
 SIBLING = (Deployment(A3, TEAM_A, "gpt-4.1"),)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Example:
     """A request, the chains it meets, and who must answer it; ``None`` is the original error.
 

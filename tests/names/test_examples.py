@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ from upstream import Behaviour, Upstream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from litellm import Router
 
 FAILURES = {
     Kind.GENERAL: Behaviour.ERROR,
@@ -38,11 +41,16 @@ def _cases() -> Iterator[object]:
 pytestmark = pytest.mark.asyncio
 
 
+@functools.cache
+def _router(example: Example, kind: Kind, url: str, provider: str) -> Router:
+    """One Router serves all calls of an example: making one takes as long as a call."""
+    return build_router(example.config(kind), url, provider)
+
+
 async def _answer(example: Example, call: Call, kind: Kind, upstream: Upstream) -> str | Exception:
     upstream.reset(dict.fromkeys(FAILING, FAILURES[kind]))
-    router = build_router(example.config(kind), upstream.url, call.provider)
     try:
-        return await call(router, example.model, example.team_id)
+        return await call(_router(example, kind, upstream.url, call.provider), example.model, example.team_id)
     except Exception as error:  # noqa: BLE001 - what the Router raises is what is looked at
         return error
 
