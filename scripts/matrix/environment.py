@@ -1,0 +1,173 @@
+"""A fresh virtual environment with one release of litellm, verified before anything of it runs."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib.metadata import PathDistribution
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from packaging.version import Version
+
+from litellm_patch.apply import status
+from litellm_patch.ledger import bundled_folder, load_ledger
+from litellm_patch.target import State
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from importlib.metadata import PackagePath
+
+    from litellm_patch.ledger import Release
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+# dependencies are resolved as of the day the release came out, and a little later: an upload takes some time
+MARGIN = timedelta(days=2)
+
+
+class EnvironmentRefused(Exception):  # noqa: N818 - it is a refusal, and says so where it is read
+    """An environment cannot be made, or is not what it should be."""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A virtual environment that holds a release.
+
+    Attributes:
+        folder: the environment.
+        release: the ledger's entry of the release in it.
+    """
+
+    folder: Path
+    release: Release
+
+    @property
+    def python(self) -> Path:
+        """Its interpreter."""
+        return self.folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+    def verify(self, expected: State) -> None:
+        """Check every file of litellm against its RECORD, and the touched ones against the ledger.
+
+        Args:
+            expected: ``CLEAN`` or ``APPLIED``.
+
+        Raises:
+            EnvironmentRefused: a file differs, or the state is another one; names what.
+        """
+        report = status(self.folder, load_ledger(bundled_folder()))
+        if report.state is not expected:
+            raise EnvironmentRefused(f"{self.folder} is {report.state.value}, expected {expected.value}")
+        distribution = PathDistribution(report.target.package.parent / f"litellm-{report.target.version}.dist-info")
+        changed = [str(file) for file in distribution.files or () if file.hash and not _is_as_recorded(file)]
+        if changed or not distribution.files:
+            raise EnvironmentRefused(f"{self.folder} differs from litellm's RECORD: {', '.join(changed) or 'no files'}")
+
+    def run(self, *arguments: str | Path, path: Sequence[Path] = ()) -> subprocess.CompletedProcess[str]:
+        """Run its interpreter, away from the network and from any litellm configuration of the caller.
+
+        Args:
+            arguments: what follows the interpreter.
+            path: folders to import from.
+
+        Returns:
+            The finished process, with standard output and error together.
+        """
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("LITELLM", "PYTHON"))}
+        settings = {
+            "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+            "PYTHONPATH": os.pathsep.join(map(str, path)),
+            "NO_PROXY": "127.0.0.1",
+        }
+        return subprocess.run(  # noqa: S603 - our own interpreter, our own arguments
+            [self.python, *arguments],
+            env=inherited | settings,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+
+
+def find_release(version: str) -> Release:
+    """The ledger's entry of a release.
+
+    Args:
+        version: the release's number.
+
+    Returns:
+        Its entry.
+
+    Raises:
+        LitellmPatchError: the ledger is wrong, or does not have the release, or denies it.
+        InvalidVersion: that is no release number.
+    """
+    return load_ledger(bundled_folder()).find(Version(version))
+
+
+def create(folder: Path, release: Release, requirements: Path | None = None) -> Environment:
+    """Make an environment from the real wheel and verify that it is stock.
+
+    The wheel is checked against the ledger's sha256 by the installer, before anything is unpacked.
+
+    Args:
+        folder: where; whatever is there is replaced.
+        release: the ledger's entry of the release.
+        requirements: a requirements file of what else goes in.
+
+    Returns:
+        The environment.
+
+    Raises:
+        EnvironmentRefused: the installer refused, or the result is not stock; says why.
+    """
+    environment = Environment(folder, release)
+    _uv("venv", "--clear", "--python", sys.executable, folder)
+    pinned = folder / "litellm.txt"
+    hashes = " ".join(f"--hash=sha256:{digest}" for digest in release.wheels.values())
+    pinned.write_text(f"litellm=={release.version} {hashes}\n", encoding="utf-8")
+    _uv(
+        *("pip", "install", "--python", environment.python, "--only-binary", "litellm"),
+        *("--exclude-newer", (release.uploaded + MARGIN).isoformat(), "--overrides", HERE / "overrides.txt"),
+        *("--requirements", pinned),
+        *(("--requirements", requirements) if requirements else ()),
+    )
+    environment.verify(State.CLEAN)
+    return environment
+
+
+def apply_patch(environment: Environment) -> None:
+    """Patch an environment with the command that an operator uses, and verify the result.
+
+    Args:
+        environment: a stock one.
+
+    Raises:
+        EnvironmentRefused: the command failed, or the result is not patched; says why.
+    """
+    _run(sys.executable, "-m", "litellm_patch", "apply", environment.folder)
+    environment.verify(State.APPLIED)
+
+
+def _uv(*arguments: str | Path) -> None:
+    _run(sys.executable, "-m", "uv", "--quiet", "--no-progress", *arguments)
+
+
+def _run(*command: str | Path) -> None:
+    done = subprocess.run(  # noqa: S603 - our own tools
+        command, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": str(ROOT / "scripts")}
+    )
+    if done.returncode:
+        raise EnvironmentRefused(f"{' '.join(map(str, command))} ended with {done.returncode}:\n{done.stderr}")
+
+
+def _is_as_recorded(file: PackagePath) -> bool:
+    path = Path(str(file.locate()))
+    digest = base64.urlsafe_b64encode(hashlib.sha256(path.read_bytes()).digest()).rstrip(b"=").decode()
+    return file.hash is not None and digest == file.hash.value
