@@ -42,11 +42,8 @@ def run_arm(arm: str, release: Release, folder: Path, pytest_arguments: Sequence
             apply_patch(environment)
     except EnvironmentRefused as refusal:
         return False, str(refusal)
-    tests = ROOT / "tests" / "names"
-    done = environment.run(
-        *("-m", "pytest", tests, f"--arm={arm}", "--tb=short", "-q", "-p", "no:cacheprovider", *pytest_arguments),
-        path=(ROOT / "scripts", ROOT / "tests"),
-    )
+    pytest = ("-m", "pytest", "tests/names", f"--arm={arm}", "--tb=short", "-q", "-p", "no:cacheprovider")
+    done = environment.run(*pytest, *pytest_arguments, path=(ROOT / "scripts", ROOT / "tests"))
     return done.returncode == 0, done.stdout
 
 

@@ -70,7 +70,7 @@ class Environment:
             raise EnvironmentRefused(f"{self.folder} differs from litellm's RECORD: {', '.join(changed) or 'no files'}")
 
     def run(self, *arguments: str | Path, path: Sequence[Path] = ()) -> subprocess.CompletedProcess[str]:
-        """Run its interpreter, away from the network and from any litellm configuration of the caller.
+        """Run its interpreter at the project's root, without the caller's own settings for litellm or Python.
 
         Args:
             arguments: what follows the interpreter.
@@ -87,6 +87,7 @@ class Environment:
         }
         return subprocess.run(  # noqa: S603 - our own interpreter, our own arguments
             [self.python, *arguments],
+            cwd=ROOT,
             env=inherited | settings,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
