@@ -13,7 +13,21 @@ nox.options.reuse_existing_virtualenvs = True
 nox.options.error_on_missing_interpreters = True
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
-RELEASES = [release["version"] for release in nox.project.load_toml("patches/releases.toml")["releases"]]
+LEDGER = nox.project.load_toml("patches/releases.toml")["releases"]
+RELEASES = [entry["version"] for entry in LEDGER]
+SCRIPTS = {"PYTHONPATH": "scripts"}
+
+EDGES = [f"names(litellm='{version}')" for version in (RELEASES[0], RELEASES[-1])]
+nox.options.sessions = ["lint", "types", "tools", *EDGES]
+
+
+def tags_of(version: str) -> list[str]:
+    """The selections that a release belongs to: ``ends`` (of each patch's range), ``minors`` (newest of each minor)."""
+    patch = next(entry["patch"] for entry in LEDGER if entry["version"] == version)
+    of_patch = [entry["version"] for entry in LEDGER if entry["patch"] == patch]
+    of_minor = [entry["version"] for entry in LEDGER if entry["version"].startswith(version.rpartition(".")[0] + ".")]
+    ends = ["ends"] if version in {of_patch[0], of_patch[-1]} else []
+    return [*ends, "minors"] if ends or version == of_minor[-1] else []
 
 
 @nox.session
@@ -33,15 +47,15 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def tools(session: nox.Session) -> None:
-    """Test the tools; arguments go to pytest."""
-    session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "test"))
-    session.run("pytest", "tests/patching", *session.posargs)
+    """Test the tools and the environments; arguments go to pytest."""
+    session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "test", "matrix"))
+    session.run("pytest", *(session.posargs or ("tests/patching", "tests/matrix")), env=SCRIPTS)
 
 
 @nox.session
-@nox.parametrize("litellm", RELEASES)
+@nox.parametrize("litellm", [nox.param(version, tags=tags_of(version)) for version in RELEASES])
 def names(session: nox.Session, litellm: str) -> None:
-    """Test what the Router does with names in one release, stock and patched; arguments go to pytest."""
+    """Test names and chains in one release, on stock and patched; arguments go to pytest."""
     session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "matrix"))
     environments = f"{session.cache_dir}/names"
     session.run("python", "-m", "matrix.cell", litellm, "--folder", environments, *session.posargs, env=SCRIPTS)
@@ -53,8 +67,6 @@ def demo(session: nox.Session) -> None:
     session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "matrix"))
     session.run("python", "-m", "demo", *session.posargs, env=SCRIPTS)
 
-
-SCRIPTS = {"PYTHONPATH": "scripts"}
 
 if __name__ == "__main__":
     nox.main()

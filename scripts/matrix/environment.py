@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from packaging.version import Version
 
 from litellm_patch.apply import status
+from litellm_patch.errors import LitellmPatchError
 from litellm_patch.ledger import bundled_folder, load_ledger
 from litellm_patch.target import State
 
@@ -61,7 +62,10 @@ class Environment:
         Raises:
             EnvironmentRefused: a file differs, or the state is another one; names what.
         """
-        report = status(self.folder, load_ledger(bundled_folder()))
+        try:
+            report = status(self.folder, load_ledger(bundled_folder()))
+        except LitellmPatchError as error:
+            raise EnvironmentRefused(str(error)) from error
         if report.state is not expected:
             raise EnvironmentRefused(f"{self.folder} is {report.state.value}, expected {expected.value}")
         distribution = PathDistribution(report.target.package.parent / f"litellm-{report.target.version}.dist-info")
@@ -170,5 +174,7 @@ def _run(*command: str | Path) -> None:
 
 def _is_as_recorded(file: PackagePath) -> bool:
     path = Path(str(file.locate()))
+    if not path.is_file():
+        return False
     digest = base64.urlsafe_b64encode(hashlib.sha256(path.read_bytes()).digest()).rstrip(b"=").decode()
     return file.hash is not None and digest == file.hash.value

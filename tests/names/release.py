@@ -28,6 +28,7 @@ class Capabilities:
     stream_gate: bool
     continuation: bool
     cooldown_gate: bool
+    routing_groups: bool
     sync_calls_know_teams: bool
     admin_across_teams: bool
 
@@ -42,6 +43,7 @@ def capabilities() -> Capabilities:
         stream_gate=hasattr(core, "_stream_can_fall_back"),
         continuation=hasattr(core, "_mid_stream_continuation_eligible"),
         cooldown_gate=hasattr(cooldown_handlers, "_has_fallback_group"),
+        routing_groups=hasattr(core, "_get_routing_group_deployments"),
         admin_across_teams=hasattr(core, "_team_deployments_across_teams"),
         sync_calls_know_teams=_sync_routing_knows_teams(),
     )

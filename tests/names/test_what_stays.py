@@ -103,7 +103,11 @@ async def test_client_side_lists(fallbacks: list[Any], upstream: Upstream) -> No
     assert upstream.models_called == (A1, "other")
 
 
-@pytest.mark.parametrize("fallbacks", [[], [{}], [{"": []}], [{A1: None}], [None], [5], [{5: ["other"]}]], ids=repr)
+@pytest.mark.parametrize(
+    "fallbacks",
+    [[], [{}], [{"": []}], [{A1: None}], [None], [5], [{5: ["other"]}], [{A1: ["other"], "second": ["other"]}]],
+    ids=repr,
+)
 async def test_malformed_lists_give_the_request_s_own_error(fallbacks: list[Any], upstream: Upstream) -> None:
     upstream.reset({A1: Behaviour.ERROR})
     router = build_router(_config(), upstream.url, "openai")
@@ -120,6 +124,29 @@ async def test_a_team_that_is_no_string_is_no_team(team_id: Any, upstream: Upstr
 
     assert await _outcome(router, "global", team_id) is None
     assert "other" not in upstream.models_called
+
+
+@pytest.mark.skipif(not capabilities().routing_groups, reason="this release has no routing groups to call")
+@pytest.mark.parametrize("model", ["group", "al-group"])
+async def test_a_routing_group_reaches_no_chain_of_its_members(model: str, upstream: Upstream) -> None:
+    upstream.reset({A1: Behaviour.ERROR})
+    group = {"group_name": "group", "models": [A1], "routing_strategy": "simple-shuffle"}
+    config = Config(DEPLOYMENTS, {"al-group": "group"}, {Kind.GENERAL: [{A1: ["other"]}, {"gpt-4.1": ["other"]}]})
+    router = build_router(config, upstream.url, "openai", routing_groups=[group])
+
+    assert await _outcome(router, model, TEAM_A) is None
+    assert upstream.models_called == (A1,)
+
+
+@pytest.mark.parametrize("alias", [5, {"model": 5}, {"hidden": True}, {"model": None}, []], ids=repr)
+async def test_a_malformed_alias_changes_nothing(alias: Any, upstream: Upstream) -> None:
+    """An alias map can come from a row of a database; beside it, another request's chain is found as always."""
+    upstream.reset({A1: Behaviour.ERROR})
+    router = build_router(_config({"gpt-4.1": [A2]}), upstream.url, "openai")
+    router.model_group_alias = {"bad": alias}
+
+    assert await _outcome(router, "bad", TEAM_A) is None
+    assert await ACOMPLETION(router, "gpt-4.1", TEAM_A) == f"answer from {A2}"
 
 
 async def test_disabled_fallbacks(upstream: Upstream) -> None:

@@ -1,0 +1,1 @@
+"""The environments that the behaviour tests trust: made from real wheels, and refused when they are not stock."""
