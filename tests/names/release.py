@@ -40,7 +40,9 @@ def capabilities() -> Capabilities:
     cooldown_handlers = import_module("litellm.router_utils.cooldown_handlers")
     return Capabilities(
         refusal_gate=hasattr(core, "_refusal_fallback_available"),
-        stream_gate=hasattr(core, "_stream_can_fall_back"),
+        stream_gate=any(
+            hasattr(core, gate) for gate in ("_stream_can_fall_back", "_anthropic_messages_stream_can_fall_back")
+        ),
         continuation=hasattr(core, "_mid_stream_continuation_eligible"),
         cooldown_gate=hasattr(cooldown_handlers, "_has_fallback_group"),
         routing_groups=hasattr(core, "_get_routing_group_deployments"),
