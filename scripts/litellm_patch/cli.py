@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import sys
+from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
+from packaging.version import InvalidVersion, Version
 from rich.console import Console
+from rich.progress import Progress
 
 from litellm_patch import apply as verbs
+from litellm_patch import releases
 from litellm_patch.errors import (
     EXIT_CODES,
+    CheckError,
     LitellmPatchError,
     ModifiedError,
+    ProofError,
     SystemFailureError,
 )
-from litellm_patch.ledger import Ledger, bundled_folder, load_ledger
+from litellm_patch.index import Index
+from litellm_patch.ledger import LEDGER_NAME, Ledger, bundled_folder, load_ledger
 from litellm_patch.target import State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 _EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code:>2}  {meaning}" for code, meaning in EXIT_CODES.items())
 
@@ -126,6 +137,97 @@ def status_command(ctx: click.Context, target: Path, *, as_json: bool) -> None:
         _say(f"{report.state.value}: {found}")
         _say(f"next: {next_step}")
     ctx.exit(code)
+
+
+@main.group("releases")
+def releases_group() -> None:
+    """Keep releases.toml; for maintainers, with the extra `maintain` installed."""
+
+
+_cache = click.option(
+    "--cache",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="Keep stock files here; .cache/stock beside the patches folder unless given.",
+)
+_index_url = click.option(
+    "--index-url",
+    envvar=["PIP_INDEX_URL", "UV_DEFAULT_INDEX"],
+    show_envvar=True,
+    metavar="URL",
+    help="Ask this index, which must speak the simple API; PyPI unless given.",
+)
+
+
+@releases_group.command("update")
+@click.argument("versions", nargs=-1, metavar="[VERSION]...")
+@_cache
+@_index_url
+@click.pass_obj
+def update_command(patches: Path | None, versions: tuple[str, ...], cache: Path | None, index_url: str | None) -> None:
+    """Write releases.toml from the index; with VERSION, add or refresh only these entries."""
+    folder = patches or bundled_folder()
+    try:
+        wanted = [Version(version) for version in versions]
+    except InvalidVersion as error:
+        raise click.BadParameter(str(error)) from error
+    with _surroundings(folder, cache, index_url) as around:
+        ledger, changed = releases.update(folder, around, wanted)
+    _say(f"{folder / LEDGER_NAME}: {_count(ledger)}, {'written' if changed else 'unchanged'}")
+
+
+@releases_group.command("check")
+@click.option("--offline", is_flag=True, help="Check only what needs no index.")
+@_index_url
+@click.pass_obj
+def check_command(patches: Path | None, index_url: str | None, *, offline: bool) -> None:
+    """Fail, with one line for each finding, if releases.toml is not true or not complete."""
+    folder = patches or bundled_folder()
+    with _surroundings(folder, None, index_url) as around:
+        findings = releases.check(folder, None if offline else around)
+    _say_findings(findings)
+    if findings:
+        raise CheckError(f"{len(findings)} finding(s)", "mend what they name, then run releases update")
+    _say(f"{folder / LEDGER_NAME} is right{'' if offline else ' and complete'}")
+
+
+@releases_group.command("prove")
+@_cache
+@_index_url
+@click.pass_obj
+def prove_command(patches: Path | None, cache: Path | None, index_url: str | None) -> None:
+    """Prove in memory, for every release, that its patch changes what it should and nothing else, and comes out."""
+    folder = patches or bundled_folder()
+    with _surroundings(folder, cache, index_url) as around:
+        ledger, findings = releases.prove(folder, around)
+    _say_findings(findings)
+    if findings:
+        raise ProofError(f"{len(findings)} of {_count(ledger)} do not hold", "see the lines above")
+    _say(f"proved: {_count(ledger)}; each applies at its recorded lines, changes the same names, and reverts")
+
+
+@contextlib.contextmanager
+def _surroundings(folder: Path, cache: Path | None, index_url: str | None) -> Iterator[releases.Surroundings]:
+    """Give the verbs of `releases` their world, with a progress bar if someone is there to look."""
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("reading the index", total=None)
+        yield releases.Surroundings(
+            index=Index(index_url),
+            cache=cache or folder.absolute().parent / ".cache" / "stock",
+            now=datetime.now(timezone.utc),
+            tell=lambda line: _say(line, stderr=True),
+            step=lambda what, done, total: progress.update(task, description=what, completed=done, total=total),
+        )
+
+
+def _say_findings(findings: Iterable[str]) -> None:
+    for finding in findings:
+        _say(finding, stderr=True)
+
+
+def _count(ledger: Ledger) -> str:
+    return f"{len(ledger.releases)} release(s) by {len({release.patch for release in ledger.releases})} patch(es)"
 
 
 def _ledger(patches: Path | None) -> Ledger:

@@ -97,6 +97,41 @@ class RollbackError(LitellmPatchError):
     meaning = "a write failed and could not be undone; TARGET may be partly patched"
 
 
+class IndexFailureError(LitellmPatchError):
+    """The package index failed, or does not say what the ledger needs."""
+
+    exit_code = 40
+    meaning = "releases only: the index failed, or does not say what is needed"
+
+
+class WheelError(LitellmPatchError):
+    """A wheel could not be fetched whole, or is not the one that the index speaks of."""
+
+    exit_code = 41
+    meaning = "releases only: a wheel could not be fetched, or is damaged"
+
+
+class CheckError(LitellmPatchError):
+    """`releases check` found something."""
+
+    exit_code = 42
+    meaning = "releases check: something is missing or wrong"
+
+
+class ProofError(LitellmPatchError):
+    """A patch does to a release something else than the ledger, or its first release, says."""
+
+    exit_code = 43
+    meaning = "releases prove: an entry does not hold"
+
+
+class MissingLibraryError(LitellmPatchError):
+    """The extra `maintain` is not installed."""
+
+    exit_code = 44
+    meaning = "releases only: the extra litellm-patch[maintain] is not installed"
+
+
 EXIT_CODES: dict[int, str] = {
     0: "done, or nothing to do; status: applied",
     2: "wrong command line",
@@ -115,6 +150,11 @@ EXIT_CODES: dict[int, str] = {
             PatchError,
             SystemFailureError,
             RollbackError,
+            IndexFailureError,
+            WheelError,
+            CheckError,
+            ProofError,
+            MissingLibraryError,
         )
     },
 }

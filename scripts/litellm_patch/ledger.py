@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import bisect
+import json
+import os
 import re
 import sys
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -28,6 +30,7 @@ SCHEMA = 1
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _PATCH_NAME = re.compile(r"\w[\w.+-]*\.patch", re.ASCII)
 _WHEEL_NAME = re.compile(r"litellm-[\w.+-]+\.whl", re.ASCII)
+_HEADER = "# Written by `litellm-patch releases update`; only the denied releases are kept by hand."
 _MEND = "mend the ledger, or reinstall litellm-patch"
 
 T = TypeVar("T")
@@ -153,26 +156,108 @@ def load_ledger(folder: Path) -> Ledger:
         LedgerError: The ledger is missing, is not TOML, or breaks its schema; says which key, and where.
         OSError: The ledger cannot be read.
     """
+    content = _content(folder)
+    _keys(content, {"schema", "releases"}, LEDGER_NAME, optional={"denied"})
+    tables = _tables(content, "releases", LEDGER_NAME)
+    releases = sorted((_release(table, place, folder) for place, table in tables), key=lambda entry: entry.version)
+    denied = _denied(content)
+    _unique([*(release.version for release in releases), *denied], "version", LEDGER_NAME)
+    return Ledger(tuple(releases), denied)
+
+
+def load_denied(folder: Path) -> dict[Version, str]:
+    """Read only the denied releases: the part of a ledger that `releases update` does not write anew.
+
+    Args:
+        folder: The folder that holds `releases.toml`, which may lack `releases`, or be missing.
+
+    Returns:
+        The reason for each denied release.
+
+    Raises:
+        LedgerError: The ledger is not TOML, or this part of it breaks the schema.
+        OSError: The ledger cannot be read.
+    """
+    return _denied(_content(folder)) if (folder / LEDGER_NAME).exists() else {}
+
+
+def dump_ledger(ledger: Ledger) -> bytes:
+    """Give the one form of a ledger: sorted, one wheel a line, the same bytes for the same content.
+
+    Args:
+        ledger: What to write.
+
+    Returns:
+        The content of `releases.toml`.
+    """
+    lines = [_HEADER, f"schema = {SCHEMA}"]
+    for release in sorted(ledger.releases, key=lambda entry: entry.version):
+        uploaded = release.uploaded.astimezone(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
+        lines += ["", "[[releases]]", f"version = {_quote(str(release.version))}", f"uploaded = {uploaded}"]
+        lines += [f"patch = {_quote(release.patch.name)}", "", "[releases.wheels]"]
+        lines += [f"{_quote(name)} = {_quote(digest)}" for name, digest in sorted(release.wheels.items())]
+        for file in release.files:
+            lines += ["", "[[releases.files]]", f"path = {_quote(file.path)}", f"pre_image = {_quote(file.pre_image)}"]
+            lines += [f"post_image = {_quote(file.post_image)}", f"offsets = {list(file.offsets)}"]
+    for version, reason in sorted(ledger.denied.items()):
+        lines += ["", "[[denied]]", f"version = {_quote(str(version))}", f"reason = {_quote(reason)}"]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def save_ledger(folder: Path, ledger: Ledger) -> bool:
+    """Write `releases.toml` beside the old one and rename it, so that there is always a whole one.
+
+    Args:
+        folder: The patches folder.
+        ledger: What to write.
+
+    Returns:
+        False if the file had this content already, and was left alone.
+
+    Raises:
+        OSError: The file cannot be written; the old one is as it was.
+    """
+    path, data = folder / LEDGER_NAME, dump_ledger(ledger)
+    if path.is_file() and path.read_bytes() == data:
+        return False
+    new = path.with_name(f".{LEDGER_NAME}.{os.getpid()}.new")
+    try:
+        with new.open("wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)
+    return True
+
+
+def _content(folder: Path) -> dict[str, Any]:
+    """Read the ledger as TOML of the schema that this tool knows."""
     try:
         content = load_toml(folder / LEDGER_NAME)
     except FileNotFoundError as error:
         raise LedgerError(f"there is no {LEDGER_NAME} in {folder}", "name a patches folder, or reinstall") from error
     except (RecursionError, ValueError) as error:
         raise LedgerError(f"{LEDGER_NAME} is not valid TOML: {error}", _MEND) from error
-    _keys(content, {"schema", "releases"}, LEDGER_NAME, optional={"denied"})
+    _keys(content, {"schema"}, LEDGER_NAME, optional={"releases", "denied"})
     if _get(content, "schema", int, LEDGER_NAME) != SCHEMA:
         _fail(LEDGER_NAME, f"schema must be {SCHEMA}, not {content['schema']}")
-    tables = _tables(content, "releases", LEDGER_NAME)
-    releases = sorted((_release(table, place, folder) for place, table in tables), key=lambda entry: entry.version)
-    denied: dict[Version, str] = {}
-    versions = [release.version for release in releases]
-    if "denied" in content:
-        for place, table in _tables(content, "denied", LEDGER_NAME):
-            _keys(table, {"version", "reason"}, place)
-            versions.append(_version(table, place))
-            denied[versions[-1]] = _get(table, "reason", str, place)
-    _unique(versions, "version", LEDGER_NAME)
-    return Ledger(tuple(releases), denied)
+    return content
+
+
+def _denied(content: Mapping[str, Any]) -> dict[Version, str]:
+    entries: list[tuple[Version, str]] = []
+    for place, table in _tables(content, "denied", LEDGER_NAME) if "denied" in content else ():
+        _keys(table, {"version", "reason"}, place)
+        entries.append((_version(table, place), _get(table, "reason", str, place)))
+    _unique([version for version, _ in entries], "version", LEDGER_NAME)
+    return dict(entries)
+
+
+def _quote(text: str) -> str:
+    """Write a TOML string: JSON's escapes are TOML's, but for DEL."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _release(table: dict[str, Any], place: str, folder: Path) -> Release:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import re
 from dataclasses import dataclass
+from operator import eq
 from typing import TYPE_CHECKING
 
 from unidiff.errors import UnidiffParseError
@@ -90,9 +91,13 @@ class FilePatch:
         done = 0
         for number, hunk in enumerate(self.hunks, 1):
             size = len(hunk.before)
-            fits = [at for at in range(len(lines) - size + 1) if tuple(lines[at : at + size]) == hunk.before]
+            fits = [
+                at
+                for at in range(len(lines) - size + 1)
+                if (not size or lines[at] == hunk.before[0]) and tuple(lines[at : at + size]) == hunk.before
+            ]
             if len(fits) != 1 or fits[0] < done:
-                places = ", ".join(str(at + 1) for at in fits) or "none"
+                places = ", ".join(str(at + 1) for at in fits) or f"none; {_nearest_miss(hunk, lines)}"
                 raise PatchError(
                     f"{self.path}: hunk {number} must fit in exactly one place, in order; lines that fit: {places}",
                     "give the hunk more context, or make a patch for this release",
@@ -174,6 +179,20 @@ def _hunk(parsed: ParsedHunk) -> Hunk:
         parsed.target_start - (1 if after else 0),
         tuple(after),
     )
+
+
+def _nearest_miss(hunk: Hunk, lines: Sequence[bytes]) -> str:
+    """Tell the first line that keeps a hunk from where most of its lines are."""
+    size = len(hunk.before)
+    padded = [*lines, *[b"(end of file)"] * size]
+
+    def likeness(at: int) -> tuple[int, int]:
+        return sum(map(eq, padded[at : at + size], hunk.before)), -abs(at - hunk.before_start)
+
+    at = max(range(len(lines) + 1), key=likeness)
+    line = next(index for index in range(size) if padded[at + index] != hunk.before[index])
+    found, wanted = (text.decode(errors="replace").rstrip("\n") for text in (padded[at + line], hunk.before[line]))
+    return f"nearest at line {at + 1}, but line {at + line + 1} is {found!r}, expected {wanted!r}"
 
 
 def _lines(data: bytes, path: str) -> list[bytes]:
