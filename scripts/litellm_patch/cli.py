@@ -165,7 +165,10 @@ _index_url = click.option(
 @_index_url
 @click.pass_obj
 def update_command(patches: Path | None, versions: tuple[str, ...], cache: Path | None, index_url: str | None) -> None:
-    """Write releases.toml from the index; with VERSION, add or refresh only these entries."""
+    """Write releases.toml from the index.
+
+    With VERSION, add or refresh only these entries. Without, write all anew, but for the denied releases.
+    """
     folder = patches or bundled_folder()
     try:
         wanted = [Version(version) for version in versions]
@@ -181,7 +184,10 @@ def update_command(patches: Path | None, versions: tuple[str, ...], cache: Path 
 @_index_url
 @click.pass_obj
 def check_command(patches: Path | None, index_url: str | None, *, offline: bool) -> None:
-    """Fail, with one line for each finding, if releases.toml is not true or not complete."""
+    """Fail if releases.toml is untrue or incomplete.
+
+    Each finding is one line. Releases that the index has and the ledger need not have are named.
+    """
     folder = patches or bundled_folder()
     with _surroundings(folder, None, index_url) as around:
         findings = releases.check(folder, None if offline else around)
@@ -196,7 +202,11 @@ def check_command(patches: Path | None, index_url: str | None, *, offline: bool)
 @_index_url
 @click.pass_obj
 def prove_command(patches: Path | None, cache: Path | None, index_url: str | None) -> None:
-    """Prove in memory, for every release, that its patch changes what it should and nothing else, and comes out."""
+    """Prove what the patches do to each release.
+
+    In memory: the patch applies at the recorded lines, changes the same names as in its first release and nothing else,
+    and comes out again byte for byte.
+    """
     folder = patches or bundled_folder()
     with _surroundings(folder, cache, index_url) as around:
         ledger, findings = releases.prove(folder, around)

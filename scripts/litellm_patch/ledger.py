@@ -143,11 +143,12 @@ def load_toml(path: Path) -> dict[str, Any]:
     return tomllib.loads(path.read_bytes().decode())
 
 
-def load_ledger(folder: Path) -> Ledger:
+def load_ledger(folder: Path, *, draft: bool = False) -> Ledger:
     """Read and check the ledger of a patches folder.
 
     Args:
         folder: The folder that holds `releases.toml` and the patches that it names.
+        draft: Whether it may lack supported releases so far.
 
     Returns:
         The ledger.
@@ -157,8 +158,9 @@ def load_ledger(folder: Path) -> Ledger:
         OSError: The ledger cannot be read.
     """
     content = _content(folder)
-    _keys(content, {"schema", "releases"}, LEDGER_NAME, optional={"denied"})
-    tables = _tables(content, "releases", LEDGER_NAME)
+    if not draft:
+        _keys(content, {"schema", "releases"}, LEDGER_NAME, optional={"denied"})
+    tables = _tables(content, "releases", LEDGER_NAME) if "releases" in content else ()
     releases = sorted((_release(table, place, folder) for place, table in tables), key=lambda entry: entry.version)
     denied = _denied(content)
     _unique([*(release.version for release in releases), *denied], "version", LEDGER_NAME)

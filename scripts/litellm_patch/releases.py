@@ -101,7 +101,7 @@ def update(folder: Path, around: Surroundings, versions: Collection[Version] = (
     if (folder / LEDGER_NAME).exists():
         # to write all anew, the old entries may be wrong: that is what mends them
         with contextlib.nullcontext() if versions else contextlib.suppress(LedgerError):
-            old = load_ledger(folder).releases
+            old = load_ledger(folder, draft=True).releases
     offers = around.index.offers
     if versions:
         wanted = [_asked(version, patches[0].first, denied, around) for version in versions]
@@ -111,6 +111,8 @@ def update(folder: Path, around: Surroundings, versions: Collection[Version] = (
             if release.version not in offers:
                 around.tell(f"dropped: litellm {release.version} is no longer on the index")
         old = ()
+    if not wanted:
+        raise IndexFailureError("the index has no release that the patches could serve", "see what was left out")
     stock = Stock(around.cache, _touched(patches))
     _fetch(stock, {offer.version: offer.wheels for offer in wanted}, around)
     entries = {release.version: release for release in old}

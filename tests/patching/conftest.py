@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from patching.factory import World, make_world
+from patching.fake_index import FakeIndex
+from patching.maintainer import Desk, make_desk
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -16,3 +19,10 @@ if TYPE_CHECKING:
 def world(tmp_path: Path) -> World:
     """A virtual environment with a stock litellm, and a patches folder."""
     return make_world(tmp_path)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    """An index on loopback with a few releases, and patches for them."""
+    with FakeIndex() as index:
+        yield make_desk(tmp_path, index)

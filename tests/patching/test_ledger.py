@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 from packaging.version import Version
 
 from litellm_patch.errors import DeniedReleaseError, LedgerError, PatchError, UnsupportedReleaseError
-from litellm_patch.ledger import load_ledger
+from litellm_patch.ledger import Ledger, dump_ledger, load_denied, load_ledger, save_ledger
 from patching.factory import HANDLER, PATCHED, ROUTER, STOCK, World, digest, make_patch, write_ledger
 
 if TYPE_CHECKING:
@@ -113,7 +115,57 @@ def test_a_ledger_that_disagrees_with_its_patch_is_refused(world: World) -> None
         load_ledger(world.patches).find(Version("1.83.0")).read_patch()
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_draft_may_lack_releases(world: World) -> None:
+    ledger = world.patches / "releases.toml"
+    ledger.write_text("schema = 1\n[[denied]]" + ledger.read_text().partition("[[denied]]")[2])
+    assert (
+        load_ledger(world.patches, draft=True).denied
+        == load_denied(world.patches)
+        == {Version("1.82.7"): "malicious upload"}
+    )
+    with pytest.raises(LedgerError, match="releases is missing"):
+        load_ledger(world.patches)
+    ledger.unlink()
+    assert load_denied(world.patches) == {}
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.dictionaries(
+        st.builds("1.{}.{}".format, st.integers(0, 20), st.integers(0, 20)).map(Version),
+        st.text(min_size=1),
+        max_size=4,
+    ),
+    st.lists(st.integers(-9999, 9999), min_size=1, max_size=9),
+    st.datetimes(timezones=st.timezones()),
+)
+def test_a_ledger_that_is_written_reads_the_same(
+    world: World, denied: dict[Version, str], offsets: list[int], uploaded: datetime
+) -> None:
+    (release,) = load_ledger(world.patches).releases
+    (file, _) = release.files
+    uploaded = uploaded.replace(microsecond=0)
+    try:
+        uploaded = uploaded.astimezone(timezone.utc)
+    except OverflowError:
+        return
+    entries = [
+        replace(release, version=Version(version), uploaded=uploaded, files=(replace(file, offsets=tuple(offsets)),))
+        for version in ("1.90.10", "1.90.9", "1.90.9.post1")
+    ]
+    folder = world.root / "written"
+    folder.mkdir(exist_ok=True)
+    (folder / release.patch.name).touch()
+    entries = [replace(entry, patch=folder / release.patch.name) for entry in entries]
+    (folder / "releases.toml").unlink(missing_ok=True)
+    assert save_ledger(folder, Ledger(tuple(entries), denied))
+    back = load_ledger(folder)
+    assert back == Ledger((entries[1], entries[2], entries[0]), denied)
+    assert not save_ledger(folder, back)
+    assert dump_ledger(back) == (folder / "releases.toml").read_bytes()
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_no_damage_gives_anything_but_a_refusal(world: World, data: st.DataObject) -> None:
     write_ledger(world.patches)

@@ -71,6 +71,28 @@ def test_locate_refuses_what_is_ambiguous_or_absent() -> None:
         patch.locate(b"nothing\n")
 
 
+@given(st.data())
+def test_locate_names_the_line_that_does_not_fit(data: st.DataObject) -> None:
+    patch = parse_patch(make_patch(STOCK, PATCHED), "x.patch")[ROUTER]
+    hunk = patch.hunks[0]
+    lines = STOCK[ROUTER].splitlines(keepends=True)
+    at = hunk.before_start + data.draw(st.integers(0, len(hunk.before) - 1))
+    before, lines[at] = lines[at].decode().rstrip("\n"), b"odd\n"
+    place = data.draw(st.integers(0, 3))
+    with pytest.raises(PatchError) as caught:
+        patch.locate(b"new\n" * place + b"".join(lines))
+    assert f"but line {at + place + 1} is 'odd', expected {before!r}" in str(caught.value)
+
+
+def test_locate_names_the_end_of_a_file_that_is_too_short() -> None:
+    patch = parse_patch(make_patch(STOCK, PATCHED), "x.patch")[ROUTER]
+    short = STOCK[ROUTER].rpartition(b"END")[0]
+    with pytest.raises(PatchError, match=r"line 16 is '\(end of file\)', expected \"END = 'no newline'\""):
+        patch.locate(short)
+    with pytest.raises(PatchError, match="nearest at line 1, but line 1 is"):
+        patch.locate(b"")
+
+
 def test_crlf_is_refused() -> None:
     patch = parse_patch(_INNER, "x.patch")["litellm/x.py"]
     with pytest.raises(PatchError, match="CRLF"):

@@ -1,0 +1,170 @@
+"""`releases check`: one line for each thing that makes the ledger untrue."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from patching.factory import ROUTER, make_patch
+from patching.fake_index import PAGE, Answer
+from patching.maintainer import NEW, OLD, OLD_PATCHED, Desk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@pytest.fixture
+def written(desk: Desk) -> Desk:
+    """A desk whose ledger was just written."""
+    desk.expect(0, "update")
+    desk.index.hits.clear()
+    return desk
+
+
+def test_a_ledger_that_was_just_written_is_right(written: Desk) -> None:
+    assert written.expect(0, "check") == f"{written.ledger} is right and complete\n"
+    assert written.index.hits == [PAGE]
+
+
+def test_offline_asks_nobody(written: Desk) -> None:
+    written.index.files.clear()
+    assert written.expect(0, "check", "--offline") == f"{written.ledger} is right\n"
+    assert written.index.hits == []
+
+
+def _edit(old: str, new: str) -> Callable[[Desk], object]:
+    return lambda desk: desk.edit(old, new)
+
+
+def _patch(name: str, data: bytes) -> Callable[[Desk], object]:
+    return lambda desk: (desk.patches / name).write_bytes(data)
+
+
+def _rename(old: str, new: str) -> Callable[[Desk], object]:
+    def rename(desk: Desk) -> None:
+        (desk.patches / old).rename(desk.patches / new)
+        desk.ledger.write_text(desk.ledger.read_text().replace(old, new))
+
+    return rename
+
+
+def _swap(desk: Desk) -> None:
+    _rename("1.83.0.patch", "x.patch")(desk)
+    _rename("1.84.0.patch", "1.83.0.patch")(desk)
+    _rename("x.patch", "1.84.0.patch")(desk)
+
+
+_GOOD = make_patch(OLD, {ROUTER: OLD_PATCHED[ROUTER]})
+_ELSEWHERE = _GOOD.replace(b"@@ -3,5 +3,5 @@", b"@@ -13,5 +13,5 @@").replace(b"Fix", b"Another")
+
+
+@pytest.mark.parametrize(
+    ("damage", "findings"),
+    [
+        (_edit("schema = 1", "schema = 1 # mine"), [r"releases\.toml is not in the form that update writes"]),
+        (_edit("# Written", "# written"), [r"releases\.toml is not in the form"]),
+        (_patch("1.90.0.patch", b""), [r"1\.90\.0\.patch cannot be used: .* changes no file", "is used by no release"]),
+        (_patch("new.patch", _GOOD), [r"new\.patch cannot be used: .* not named after", "is used by no release"]),
+        (
+            _patch("1.90.0.patch", _ELSEWHERE),
+            [r"1\.90\.0\.patch is used by no release", r"1\.90\.0\.patch does the same as 1\.83\.0\.patch"],
+        ),
+        (_patch("1.84.0.patch", b"\xff"), [r"1\.84\.0\.patch cannot be used: .* cannot be parsed"]),
+        (
+            _patch("1.84.0.patch", make_patch(NEW, {ROUTER: b"x\n"})),
+            [r"1\.84\.0\.patch and releases\.toml disagree on files or hunks of 1\.84\.0"],
+        ),
+        (
+            _rename("1.83.0.patch", "1.83.1.patch"),
+            [
+                r"1\.83\.1\.patch serves litellm 1\.83\.0, which is older than its name",
+                r"1\.83\.1\.patch serves litellm 1\.83\.0\.post1, which is older",
+            ],
+        ),
+        (
+            _rename("1.84.0.patch", "1.83.1.patch"),
+            [r"the ranges of 1\.83\.0\.patch and 1\.83\.1\.patch overlap at litellm 1\.83\.10"],
+        ),
+        (
+            _swap,
+            [
+                *[
+                    rf"1\.84\.0\.patch serves litellm {version}, which"
+                    for version in ("1.83.0", "1.83.0.post1", "1.83.10")
+                ],
+                r"the ranges of 1\.83\.0\.patch and 1\.84\.0\.patch overlap at litellm 1\.84\.0",
+            ],
+        ),
+    ],
+)
+def test_findings_that_need_no_index(written: Desk, damage: Callable[[Desk], object], findings: list[str]) -> None:
+    damage(written)
+    _expect(written, findings, "--offline")
+    _expect(written, findings)
+
+
+def _expect(desk: Desk, findings: list[str], *options: str) -> None:
+    lines = [line for line in desk.expect(42, "check", *options).splitlines() if not line.startswith("left out: ")]
+    assert len(lines) == len(findings) + 1, lines
+    for line, words in zip(lines, findings, strict=False):
+        assert re.search(words, line), line
+    assert lines[-1].startswith(f"error: {len(findings)} finding(s)")
+
+
+def _said(version: str, key: str, value: object) -> Callable[[Desk], object]:
+    return lambda desk: desk.index.entry(version).update({key: value})
+
+
+@pytest.mark.parametrize(
+    ("change", "findings"),
+    [
+        (lambda desk: desk.index.add("1.84.1", NEW), [r"litellm 1\.84\.1 is missing in releases\.toml"]),
+        (lambda desk: desk.index.add("1.84.0.post2", NEW), [r"litellm 1\.84\.0\.post2 is missing"]),
+        (_said("1.83.0", "hashes", {"sha256": "0" * 64}), [r"1\.83\.0-py3-none-any\.whl: the index says sha256 0000"]),
+        (
+            lambda desk: desk.index.add("1.83.0", OLD, "cp310-abi3-win_amd64"),
+            [r"litellm-1\.83\.0-cp310-abi3-win_amd64\.whl: the index says sha256 .*, releases\.toml None"],
+        ),
+        (
+            lambda desk: desk.index.files.remove(desk.index.entry("1.84.0")),
+            [r"litellm-1\.84\.0-cp310-abi3-manylinux_2_28_x86_64\.whl: the index says sha256 None"],
+        ),
+        (
+            _said("1.83.10", "upload-time", "2020-03-01T00:00:00Z"),
+            [r"litellm 1\.83\.10: the index says uploaded 2020-03"],
+        ),
+        (
+            lambda desk: desk.index.remove("1.83.10"),
+            [r"litellm 1\.83\.10 is in releases\.toml, but it is not on the index"],
+        ),
+        (_said("1.83.10", "yanked", "broken"), [r"litellm 1\.83\.10 is in releases\.toml, but it is yanked"]),
+    ],
+)
+def test_findings_on_the_index(written: Desk, change: Callable[[Desk], object], findings: list[str]) -> None:
+    change(written)
+    _expect(written, findings)
+    written.expect(0, "check", "--offline")
+
+
+def test_what_may_be_missing_is_said(written: Desk) -> None:
+    written.index.add("1.83.5", OLD)
+    written.index.add("1.84.1rc1", NEW)
+    written.index.add("1.84.2", NEW, yanked=True)
+    written.index.add("1.84.3", NEW, **{"upload-time": "2999-01-01T00:00:00Z"})
+    result = written.run("check")
+    assert result.exit_code == 0
+    assert [line.split(" is ")[-1] for line in result.stderr.splitlines()] == [
+        "left out: 1 pre-release(s)",
+        'denied: malicious "upload"',
+        "yanked",
+        "younger than 48 h, uploaded 2999-01-01 00:00 UTC",
+    ]
+
+
+def test_an_index_that_fails_is_no_finding(written: Desk) -> None:
+    written.index.answers[PAGE] = Answer(b"", 500)
+    written.expect(40, "check")
+    written.ledger.unlink()
+    written.expect(20, "check")
