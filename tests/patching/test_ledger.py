@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from packaging.version import Version
 
@@ -138,6 +138,9 @@ def test_a_draft_may_lack_releases(world: World) -> None:
     ),
     st.lists(st.integers(-9999, 9999), min_size=1, max_size=9),
     st.datetimes(timezones=st.timezones()),
+)
+@example(
+    {Version("1.2.3"): 'a "b" \\ \x7f \n \x00 é \U0001f600'}, [0], datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
 )
 def test_a_ledger_that_is_written_reads_the_same(
     world: World, denied: dict[Version, str], offsets: list[int], uploaded: datetime
