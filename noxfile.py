@@ -49,7 +49,7 @@ def types(session: nox.Session) -> None:
 def tools(session: nox.Session) -> None:
     """Test the tools and the environments; arguments go to pytest."""
     session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "test", "matrix"))
-    session.run("pytest", *(session.posargs or ("tests/patching", "tests/matrix")), env=SCRIPTS)
+    session.run("pytest", *(session.posargs or ("tests/patching", "tests/environments")), env=SCRIPTS)
 
 
 @nox.session
@@ -59,6 +59,14 @@ def names(session: nox.Session, litellm: str) -> None:
     session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "matrix"))
     environments = f"{session.cache_dir}/names"
     session.run("python", "-m", "matrix.cell", litellm, "--folder", environments, *session.posargs, env=SCRIPTS)
+
+
+@nox.session(default=False)
+def apply_all(session: nox.Session) -> None:
+    """Prove each patch on every release of the ledger: applied strictly, judged by its syntax tree, reverted."""
+    session.install("-e", ".[maintain]")
+    session.run("litellm-patch", "releases", "check", "--offline")
+    session.run("litellm-patch", "releases", "prove", *session.posargs)
 
 
 @nox.session(default=False)
