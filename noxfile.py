@@ -49,7 +49,8 @@ def types(session: nox.Session) -> None:
 def tools(session: nox.Session) -> None:
     """Test the tools and the environments; arguments go to pytest."""
     session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "test", "matrix"))
-    session.run("pytest", *(session.posargs or ("tests/patching", "tests/environments")), env=SCRIPTS)
+    selected = session.posargs or ("--numprocesses=auto", "tests/patching", "tests/environments")
+    session.run("pytest", *selected, env=SCRIPTS)
 
 
 @nox.session

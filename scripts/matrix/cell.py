@@ -14,21 +14,25 @@ from typing import TYPE_CHECKING
 from packaging.version import InvalidVersion
 
 from litellm_patch.errors import LitellmPatchError
-from matrix.environment import HERE, ROOT, EnvironmentRefused, apply_patch, create, find_release
+from litellm_patch.target import State
+from matrix.environment import HERE, ROOT, EnvironmentRefused, find_release, ready
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from litellm_patch.ledger import Release
 
-ARMS = ("stock", "patched")
+ARMS = {"stock": State.CLEAN, "patched": State.APPLIED}
 
 
-def run_arm(arm: str, release: Release, folder: Path, pytest_arguments: Sequence[str]) -> tuple[bool, str]:
-    """Make the arm's environment and run the behaviour tests in it.
+def run_arm(
+    arm: str, state: State, release: Release, folder: Path, pytest_arguments: Sequence[str]
+) -> tuple[bool, str]:
+    """Run the behaviour tests in the arm's environment, made anew unless the last one passes every check.
 
     Args:
         arm: ``stock`` or ``patched``.
+        state: what its environment must be.
         release: the ledger's entry of the release.
         folder: where the environment goes.
         pytest_arguments: passed on to pytest.
@@ -37,9 +41,7 @@ def run_arm(arm: str, release: Release, folder: Path, pytest_arguments: Sequence
         Whether the arm is as it must be, and the output.
     """
     try:
-        environment = create(folder / arm, release, HERE / "requirements.txt")
-        if arm == "patched":
-            apply_patch(environment)
+        environment = ready(folder / arm, release, HERE / "requirements.txt", state)
     except EnvironmentRefused as refusal:
         return False, str(refusal)
     pytest = ("-m", "pytest", "tests/names", f"--arm={arm}", "--tb=short", "-q", "-p", "no:cacheprovider")
@@ -67,7 +69,8 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     folder = options.folder.resolve() / str(release.version)
     with ThreadPoolExecutor() as pool:
-        results = list(pool.map(lambda arm: run_arm(arm, release, folder, pytest_arguments), ARMS))
+        arms = [pool.submit(run_arm, arm, state, release, folder, pytest_arguments) for arm, state in ARMS.items()]
+        results = [arm.result() for arm in arms]
     for arm, (passed, output) in zip(ARMS, results, strict=True):
         summary = output.rstrip().rpartition("\n")[2]
         sys.stdout.write(f"litellm {release.version}, {arm} arm: {summary if passed else output}\n")

@@ -7,6 +7,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib.metadata import PathDistribution
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
+OVERRIDES = HERE / "overrides.txt"
 # dependencies are resolved as of the day the release came out, and a little later: an upload takes some time
 MARGIN = timedelta(days=2)
 
@@ -116,8 +118,39 @@ def find_release(version: str) -> Release:
     return load_ledger(bundled_folder()).find(Version(version))
 
 
+def ready(folder: Path, release: Release, requirements: Path, state: State) -> Environment:
+    """An environment in the wanted state: the one that is there if it passes every check, else a new one.
+
+    Args:
+        folder: where it is, or goes.
+        release: the ledger's entry of the release.
+        requirements: a requirements file of what else goes in.
+        state: ``CLEAN`` or ``APPLIED``.
+
+    Returns:
+        The environment, verified.
+
+    Raises:
+        EnvironmentRefused: it cannot be made, or is not what it should be; says why.
+    """
+    environment = Environment(folder, release)
+    made_of = folder / "made-of.txt"
+    wanted = (
+        f"{sys.version}\n{_pinned(release)}\n{_until(release)}\n{requirements.read_text()}\n{OVERRIDES.read_text()}"
+    )
+    if made_of.is_file() and made_of.read_text(encoding="utf-8") == wanted:
+        with suppress(EnvironmentRefused):
+            environment.verify(state)
+            return environment
+    create(folder, release, requirements)
+    if state is State.APPLIED:
+        apply_patch(environment)
+    made_of.write_text(wanted, encoding="utf-8")
+    return environment
+
+
 def create(folder: Path, release: Release, requirements: Path | None = None) -> Environment:
-    """Make an environment from the real wheel and verify that it is stock.
+    """Make a new environment from the real wheel and verify that it is stock.
 
     The wheel is checked against the ledger's sha256 by the installer, before anything is unpacked.
 
@@ -135,11 +168,10 @@ def create(folder: Path, release: Release, requirements: Path | None = None) -> 
     environment = Environment(folder, release)
     _uv("venv", "--clear", "--python", sys.executable, folder)
     pinned = folder / "litellm.txt"
-    hashes = " ".join(f"--hash=sha256:{digest}" for digest in release.wheels.values())
-    pinned.write_text(f"litellm=={release.version} {hashes}\n", encoding="utf-8")
+    pinned.write_text(_pinned(release), encoding="utf-8")
     _uv(
         *("pip", "install", "--python", environment.python, "--only-binary", "litellm"),
-        *("--exclude-newer", (release.uploaded + MARGIN).isoformat(), "--overrides", HERE / "overrides.txt"),
+        *("--exclude-newer", _until(release), "--overrides", OVERRIDES),
         *("--requirements", pinned),
         *(("--requirements", requirements) if requirements else ()),
     )
@@ -158,6 +190,15 @@ def apply_patch(environment: Environment) -> None:
     """
     _run(sys.executable, "-m", "litellm_patch", "apply", environment.folder)
     environment.verify(State.APPLIED)
+
+
+def _pinned(release: Release) -> str:
+    hashes = " ".join(f"--hash=sha256:{digest}" for digest in release.wheels.values())
+    return f"litellm=={release.version} {hashes}\n"
+
+
+def _until(release: Release) -> str:
+    return (release.uploaded + MARGIN).isoformat()
 
 
 def _uv(*arguments: str | Path) -> None:

@@ -1,46 +1,53 @@
-"""Real environments with the newest release of the ledger; the installer's index is the only thing reached."""
+"""Real environments with the oldest release of the ledger; the installer's index is the only thing reached."""
 
 from __future__ import annotations
 
 import dataclasses
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
 from litellm_patch.ledger import bundled_folder, load_ledger
-from litellm_patch.target import State
-from matrix.environment import Environment, EnvironmentRefused, apply_patch, create
+from litellm_patch.target import State, find_target
+from matrix.environment import Environment, EnvironmentRefused, create, ready
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from litellm_patch.ledger import Release
 
 
 @pytest.fixture(scope="module")
-def newest() -> Release:
-    return load_ledger(bundled_folder()).releases[-1]
+def oldest() -> Release:
+    return load_ledger(bundled_folder()).releases[0]
 
 
-@pytest.fixture
-def environment(newest: Release, tmp_path: Path) -> Environment:
-    return create(tmp_path / "venv", newest)
+@pytest.fixture(scope="module")
+def environment(oldest: Release, tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    return create(tmp_path_factory.mktemp("environment") / "venv", oldest)
 
 
-def _package(environment: Environment) -> Path:
-    (package,) = environment.folder.glob("[Ll]ib*/**/site-packages/litellm")
-    return package
+@contextmanager
+def _instead_of(path: Path, content: bytes | None) -> Iterator[None]:
+    """Another file in its place, or none; never written into it, as that would write into the installer's cache."""
+    aside = path.rename(path.with_suffix(".aside"))
+    try:
+        if content is not None:
+            path.write_bytes(content)
+        yield
+    finally:
+        aside.replace(path)
 
 
-def _replace(path: Path, more: bytes) -> None:
-    """Put a longer file in its place: writing into it would write into the installer's cache."""
-    content = path.read_bytes()
-    path.unlink()
-    path.write_bytes(content + more)
+def _main(environment: Environment) -> Path:
+    """A file that no patch touches."""
+    return find_target(environment.folder).package / "main.py"
 
 
-def test_a_wheel_with_another_hash_is_refused_before_anything_is_unpacked(newest: Release, tmp_path: Path) -> None:
-    other = dataclasses.replace(newest, wheels=dict.fromkeys(newest.wheels, "0" * 64))
+def test_a_wheel_with_another_hash_is_refused_before_anything_is_unpacked(oldest: Release, tmp_path: Path) -> None:
+    other = dataclasses.replace(oldest, wheels=dict.fromkeys(oldest.wheels, "0" * 64))
 
     with pytest.raises(EnvironmentRefused, match=r"(?i)hash"):
         create(tmp_path / "venv", other)
@@ -48,28 +55,22 @@ def test_a_wheel_with_another_hash_is_refused_before_anything_is_unpacked(newest
 
 
 def test_a_file_that_no_patch_touches_is_checked_too(environment: Environment) -> None:
-    _replace(_package(environment) / "main.py", b"# one line more\n")
+    path = _main(environment)
 
-    with pytest.raises(EnvironmentRefused, match=r"RECORD: litellm/main\.py$"):
+    with (
+        _instead_of(path, path.read_bytes() + b"# one line more\n"),
+        pytest.raises(EnvironmentRefused, match=r"RECORD: litellm/main\.py$"),
+    ):
         environment.verify(State.CLEAN)
+    environment.verify(State.CLEAN)
 
 
 def test_a_missing_file_is_found(environment: Environment) -> None:
-    (_package(environment) / "main.py").rename(_package(environment) / "main.txt")
-
-    with pytest.raises(EnvironmentRefused, match=r"main\.py|no litellm"):
+    with (
+        _instead_of(_main(environment).with_name("router.py"), None),
+        pytest.raises(EnvironmentRefused, match=r"modified, expected clean"),
+    ):
         environment.verify(State.CLEAN)
-
-
-def test_a_patched_environment_is_not_stock_and_leaves_the_next_one_stock(
-    environment: Environment, newest: Release, tmp_path: Path
-) -> None:
-    """The installer hard-links files from its cache, so a careless write would patch every later environment."""
-    apply_patch(environment)
-
-    with pytest.raises(EnvironmentRefused, match="is applied, expected clean"):
-        environment.verify(State.CLEAN)
-    create(tmp_path / "another", newest).verify(State.CLEAN)
 
 
 def test_the_interpreter_runs_without_the_caller_s_settings(
@@ -78,8 +79,24 @@ def test_the_interpreter_runs_without_the_caller_s_settings(
     monkeypatch.setenv("LITELLM_LOG", "DEBUG")
     monkeypatch.setenv("PYTHONSTARTUP", "nonsense")
 
-    done = environment.run(
-        "-c", "import os; print(sorted(n for n in os.environ if n.startswith(('LITELLM', 'PYTHON'))))"
-    )
+    code = "import os; print(sorted(n for n in os.environ if n.startswith(('LITELLM', 'PYTHON'))))"
+    done = environment.run("-c", code)
 
     assert done.stdout.strip() == "['LITELLM_LOCAL_MODEL_COST_MAP', 'PYTHONPATH']"
+
+
+def test_an_environment_is_used_again_only_while_it_passes_every_check(oldest: Release, tmp_path: Path) -> None:
+    """And a patched one leaves the next one stock: the installer hard-links files from its cache."""
+    requirements = tmp_path / "requirements.txt"
+    requirements.write_text("")
+    patched = ready(tmp_path / "patched", oldest, requirements, State.APPLIED)
+    with pytest.raises(EnvironmentRefused, match=r"is applied, expected clean"):
+        patched.verify(State.CLEAN)
+    kept = patched.folder / "kept"
+    kept.touch()
+
+    ready(tmp_path / "patched", oldest, requirements, State.APPLIED)
+    assert kept.exists()
+
+    ready(tmp_path / "patched", oldest, requirements, State.CLEAN).verify(State.CLEAN)
+    assert not kept.exists()

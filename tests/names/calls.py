@@ -85,4 +85,4 @@ MESSAGES_CALL = Call("messages", "anthropic", "litellm_metadata", _messages)
 MESSAGES_STREAM = Call("messages-stream", "anthropic", "litellm_metadata", _messages_stream)
 RESPONSES = Call("responses", "openai", "litellm_metadata", _responses)
 
-CALLS = (ACOMPLETION, COMPLETION, STREAM, SYNC_STREAM, EMBEDDING, MESSAGES_CALL, MESSAGES_STREAM, RESPONSES)
+CALLS = (ACOMPLETION, COMPLETION, STREAM, EMBEDDING, MESSAGES_CALL, MESSAGES_STREAM, RESPONSES)

@@ -82,5 +82,4 @@ EXAMPLES = (
     Example("an alias reaches no other team's chain", "al-a1", TEAM_B, [{A1: ["other"]}], None, fix=False),
     Example("an alias of one's own internal name", "al-a1", TEAM_A, [{A1: [A2]}], A2),
     Example("an alias of one's own internal name, public key", "al-a1", TEAM_A, [{"gpt-4.1": [A2]}], A2),
-    Example("provider prefix of an alias target", "al-global", None, [{"al-global": ["other"]}], "other", fix=False),
 )

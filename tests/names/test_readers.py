@@ -16,7 +16,7 @@ from names.release import capabilities
 from names.world import build_router, continuing_router, model_entry
 from upstream import Behaviour, Upstream
 
-pytestmark = [pytest.mark.asyncio, pytest.mark.fix]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.fix]
 
 NAMES = pytest.mark.parametrize("model", ["gpt-4.1", "al"])
 
@@ -137,3 +137,12 @@ async def test_a_proxy_admin_without_a_team(upstream: Upstream) -> None:
     answer = await _answer(ACOMPLETION, router, "gpt-4.1", team_id=None, metadata=admin)
 
     assert answer == "answer from other"
+
+
+async def test_a_provider_is_stripped_from_an_alias_target_as_from_a_requested_name(upstream: Upstream) -> None:
+    upstream.reset({"openai/primary": Behaviour.ERROR})
+    deployments = (Deployment("openai/primary"), Deployment("other"))
+    config = Config(deployments, {"al": "openai/primary"}, {Kind.GENERAL: [{"primary": ["other"]}]})
+    router = build_router(config, upstream.url, "openai")
+
+    assert await _answer(ACOMPLETION, router, "al", team_id=None) == "answer from other"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 NEW_CODE = {"get_fallback_lookup_name", "get_fallback_lookup_names", "lookup_groups_with_chain"}
 
-pytestmark = pytest.mark.asyncio
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 def _config(*chains: dict[str, list[str]], kind: Kind = Kind.GENERAL) -> Config:

@@ -44,17 +44,16 @@ def test_the_main_job_as_a_process(world: World) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="file names of any bytes")
 def test_any_path_in_any_locale(world: World) -> None:
-    for name in (b"with space", "é".encode(), b"\xff", b"two\nlines", b"[red]x[/red]", b"\x1b[31m"):
-        site = Path(os.fsdecode(os.fsencode(world.root) + b"/" + name))
-        write_install(site)
-        for encoding in ("ascii", "utf-8"):
-            for verb in ("apply", "revert"):
-                result = run_process(world, verb, site, PYTHONIOENCODING=encoding)
-                assert (result.returncode, result.stderr) == (0, b"")
-                assert len(result.stdout.splitlines()) == 4
-        result = run_process(world, "apply", site / "absent", PYTHONIOENCODING="ascii")
-        assert result.returncode == 10
-        assert len(result.stderr.splitlines()) == 1
+    name = b"with space, \xc3\xa9, \xff, two\nlines, [red]x[/red], \x1b[31m"
+    site = Path(os.fsdecode(os.fsencode(world.root) + b"/" + name))
+    write_install(site)
+    for verb, encoding in (("apply", "ascii"), ("revert", "utf-8")):
+        result = run_process(world, verb, site, PYTHONIOENCODING=encoding)
+        assert (result.returncode, result.stderr) == (0, b"")
+        assert len(result.stdout.splitlines()) == 4
+    result = run_process(world, "apply", site / "absent", PYTHONIOENCODING="ascii")
+    assert result.returncode == 10
+    assert len(result.stderr.splitlines()) == 1
 
 
 def test_long_lines_are_not_wrapped(world: World) -> None:
