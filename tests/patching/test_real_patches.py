@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-from litellm_patch.ledger import LEDGER_NAME, load_ledger
+from litellm_patch.ledger import load_ledger
 
 PATCHES = Path(__file__).parents[2] / "patches"
 
-pytestmark = pytest.mark.skipif(not (PATCHES / LEDGER_NAME).is_file(), reason="no ledger yet")
+# DEP-3 (https://dep-team.pages.debian.net/deps/dep3/), inside the message of `git format-patch`
+FIELDS = ("Description", "Origin", "Bug", "Forwarded", "Last-Update")
 
 
 def test_every_release_has_a_patch_that_parses_and_agrees() -> None:
@@ -21,3 +23,15 @@ def test_every_release_has_a_patch_that_parses_and_agrees() -> None:
 def test_every_patch_is_used() -> None:
     used = {release.patch for release in load_ledger(PATCHES).releases}
     assert used == set(PATCHES.glob("*.patch"))
+
+
+@pytest.mark.parametrize("patch", sorted(PATCHES.glob("*.patch")), ids=lambda path: path.name)
+def test_every_patch_can_be_mailed_and_says_what_it_is(patch: Path) -> None:
+    message, separator, diff = patch.read_text().partition("\n---\n")
+
+    assert re.match(r"From [0-9a-f]{40} Mon Sep 17 00:00:00 2001\nFrom: .+ <.+@.+>\nDate: ", message)
+    assert "\nSubject: [PATCH] fix(router): " in message
+    assert [field for field in FIELDS if f"\n{field}: " not in message] == []
+    assert all(f"litellm/issues/{issue}\n" in message for issue in (28019, 10317, 34027))
+    assert separator
+    assert "\ndiff --git a/litellm/" in diff
