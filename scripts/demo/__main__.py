@@ -14,7 +14,7 @@ from rich.table import Table
 
 from litellm_patch.errors import LitellmPatchError
 from litellm_patch.ledger import bundled_folder, load_ledger
-from matrix.environment import ROOT, Environment, EnvironmentRefused, apply_patch, create, find_release
+from matrix.environment import ROOT, Environment, UntrustedEnvironmentError, apply_patch, create, find_release
 
 # what upstream says when it finds no chain, in the generations of releases
 SIGNATURES = ("No fallback model group found", "no fallback model group was found")
@@ -63,13 +63,13 @@ def send_requests(environment: Environment) -> list[Outcome]:
         What became of each.
 
     Raises:
-        EnvironmentRefused: the requests could not even be sent; shows the output.
+        UntrustedEnvironmentError: the requests could not even be sent; shows the output.
     """
     script = ROOT / "scripts" / "demo" / "failing_requests.py"
     done = environment.run(script, path=(ROOT / "tests",))
     last_line = done.stdout.rstrip().rpartition("\n")[2]
     if done.returncode or not last_line.startswith("{"):
-        raise EnvironmentRefused(f"the requests could not be sent:\n{done.stdout}")
+        raise UntrustedEnvironmentError(f"the requests could not be sent:\n{done.stdout}")
     outcomes = json.loads(last_line)["outcomes"]
     return [Outcome(**{**outcome, "called": tuple(outcome["called"])}) for outcome in outcomes]
 
@@ -93,7 +93,7 @@ def main(arguments: list[str]) -> int:
             console.print("litellm-patch apply")
             apply_patch(environment)
             after = send_requests(environment)
-    except (LitellmPatchError, EnvironmentRefused, InvalidVersion) as error:
+    except (LitellmPatchError, UntrustedEnvironmentError, InvalidVersion) as error:
         Console(stderr=True, markup=False, highlight=False, soft_wrap=True).print(f"error: {error}")
         return 2
     console.print(_table(str(release.version), before, after))

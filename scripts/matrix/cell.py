@@ -15,7 +15,7 @@ from packaging.version import InvalidVersion
 
 from litellm_patch.errors import LitellmPatchError
 from litellm_patch.target import State
-from matrix.environment import HERE, ROOT, EnvironmentRefused, find_release, ready
+from matrix.environment import HERE, ROOT, UntrustedEnvironmentError, find_release, ready
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,7 +42,7 @@ def run_arm(
     """
     try:
         environment = ready(folder / arm, release, HERE / "requirements.txt", state)
-    except EnvironmentRefused as refusal:
+    except UntrustedEnvironmentError as refusal:
         return False, str(refusal)
     pytest = ("-m", "pytest", "tests/names", f"--arm={arm}", "--tb=short", "-q", "-p", "no:cacheprovider")
     done = environment.run(*pytest, *pytest_arguments, path=(ROOT / "scripts", ROOT / "tests"))

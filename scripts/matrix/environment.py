@@ -34,7 +34,7 @@ OVERRIDES = HERE / "overrides.txt"
 MARGIN = timedelta(days=2)
 
 
-class EnvironmentRefused(Exception):  # noqa: N818 - it is a refusal, and says so where it is read
+class UntrustedEnvironmentError(Exception):
     """An environment cannot be made, or is not what it should be."""
 
 
@@ -62,18 +62,20 @@ class Environment:
             expected: ``CLEAN`` or ``APPLIED``.
 
         Raises:
-            EnvironmentRefused: a file differs, or the state is another one; names what.
+            UntrustedEnvironmentError: a file differs, or the state is another one; names what.
         """
         try:
             report = status(self.folder, load_ledger(bundled_folder()))
         except LitellmPatchError as error:
-            raise EnvironmentRefused(str(error)) from error
+            raise UntrustedEnvironmentError(str(error)) from error
         if report.state is not expected:
-            raise EnvironmentRefused(f"{self.folder} is {report.state.value}, expected {expected.value}")
+            raise UntrustedEnvironmentError(f"{self.folder} is {report.state.value}, expected {expected.value}")
         distribution = PathDistribution(report.target.package.parent / f"litellm-{report.target.version}.dist-info")
         changed = [str(file) for file in distribution.files or () if file.hash and not _is_as_recorded(file)]
         if changed or not distribution.files:
-            raise EnvironmentRefused(f"{self.folder} differs from litellm's RECORD: {', '.join(changed) or 'no files'}")
+            raise UntrustedEnvironmentError(
+                f"{self.folder} differs from litellm's RECORD: {', '.join(changed) or 'no files'}"
+            )
 
     def run(self, *arguments: str | Path, path: Sequence[Path] = ()) -> subprocess.CompletedProcess[str]:
         """Run its interpreter at the project's root, without the caller's own settings for litellm or Python.
@@ -131,7 +133,7 @@ def ready(folder: Path, release: Release, requirements: Path, state: State) -> E
         The environment, verified.
 
     Raises:
-        EnvironmentRefused: it cannot be made, or is not what it should be; says why.
+        UntrustedEnvironmentError: it cannot be made, or is not what it should be; says why.
     """
     environment = Environment(folder, release)
     made_of = folder / "made-of.txt"
@@ -139,7 +141,7 @@ def ready(folder: Path, release: Release, requirements: Path, state: State) -> E
         f"{sys.version}\n{_pinned(release)}\n{_until(release)}\n{requirements.read_text()}\n{OVERRIDES.read_text()}"
     )
     if made_of.is_file() and made_of.read_text(encoding="utf-8") == wanted:
-        with suppress(EnvironmentRefused):
+        with suppress(UntrustedEnvironmentError):
             environment.verify(state)
             return environment
     create(folder, release, requirements)
@@ -163,7 +165,7 @@ def create(folder: Path, release: Release, requirements: Path | None = None) -> 
         The environment.
 
     Raises:
-        EnvironmentRefused: the installer refused, or the result is not stock; says why.
+        UntrustedEnvironmentError: the installer refused, or the result is not stock; says why.
     """
     environment = Environment(folder, release)
     _uv("venv", "--clear", "--python", sys.executable, folder)
@@ -186,7 +188,7 @@ def apply_patch(environment: Environment) -> None:
         environment: a stock one.
 
     Raises:
-        EnvironmentRefused: the command failed, or the result is not patched; says why.
+        UntrustedEnvironmentError: the command failed, or the result is not patched; says why.
     """
     _run(sys.executable, "-m", "litellm_patch", "apply", environment.folder)
     environment.verify(State.APPLIED)
@@ -210,7 +212,7 @@ def _run(*command: str | Path) -> None:
         command, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": str(ROOT / "scripts")}
     )
     if done.returncode:
-        raise EnvironmentRefused(f"{' '.join(map(str, command))} ended with {done.returncode}:\n{done.stderr}")
+        raise UntrustedEnvironmentError(f"{' '.join(map(str, command))} ended with {done.returncode}:\n{done.stderr}")
 
 
 def _is_as_recorded(file: PackagePath) -> bool:

@@ -10,7 +10,7 @@ import pytest
 
 from litellm_patch.ledger import bundled_folder, load_ledger
 from litellm_patch.target import State, find_target
-from matrix.environment import Environment, EnvironmentRefused, create, ready
+from matrix.environment import Environment, UntrustedEnvironmentError, create, ready
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +49,7 @@ def _main(environment: Environment) -> Path:
 def test_a_wheel_with_another_hash_is_refused_before_anything_is_unpacked(oldest: Release, tmp_path: Path) -> None:
     other = dataclasses.replace(oldest, wheels=dict.fromkeys(oldest.wheels, "0" * 64))
 
-    with pytest.raises(EnvironmentRefused, match=r"(?i)hash"):
+    with pytest.raises(UntrustedEnvironmentError, match=r"(?i)hash"):
         create(tmp_path / "venv", other)
     assert not list((tmp_path / "venv").glob("**/site-packages/litellm"))
 
@@ -59,7 +59,7 @@ def test_a_file_that_no_patch_touches_is_checked_too(environment: Environment) -
 
     with (
         _instead_of(path, path.read_bytes() + b"# one line more\n"),
-        pytest.raises(EnvironmentRefused, match=r"RECORD: litellm/main\.py$"),
+        pytest.raises(UntrustedEnvironmentError, match=r"RECORD: litellm/main\.py$"),
     ):
         environment.verify(State.CLEAN)
     environment.verify(State.CLEAN)
@@ -68,7 +68,7 @@ def test_a_file_that_no_patch_touches_is_checked_too(environment: Environment) -
 def test_a_missing_file_is_found(environment: Environment) -> None:
     with (
         _instead_of(_main(environment).with_name("router.py"), None),
-        pytest.raises(EnvironmentRefused, match=r"modified, expected clean"),
+        pytest.raises(UntrustedEnvironmentError, match=r"modified, expected clean"),
     ):
         environment.verify(State.CLEAN)
 
@@ -90,7 +90,7 @@ def test_an_environment_is_used_again_only_while_it_passes_every_check(oldest: R
     requirements = tmp_path / "requirements.txt"
     requirements.write_text("")
     patched = ready(tmp_path / "patched", oldest, requirements, State.APPLIED)
-    with pytest.raises(EnvironmentRefused, match=r"is applied, expected clean"):
+    with pytest.raises(UntrustedEnvironmentError, match=r"is applied, expected clean"):
         patched.verify(State.CLEAN)
     kept = patched.folder / "kept"
     kept.touch()
