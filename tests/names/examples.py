@@ -82,4 +82,9 @@ EXAMPLES = (
     Example("an alias reaches no other team's chain", "al-a1", TEAM_B, [{A1: ["other"]}], None, fix=False),
     Example("an alias of one's own internal name", "al-a1", TEAM_A, [{A1: [A2]}], A2),
     Example("an alias of one's own internal name, public key", "al-a1", TEAM_A, [{"gpt-4.1": [A2]}], A2),
+    Example(
+        "siblings in the order of the model list", "gpt-4.1", TEAM_A, [{A3: ["other"]}, {A1: [A2]}], A2, more=SIBLING
+    ),
+    Example("alias target before internal names", "al", TEAM_A, [{A1: ["other"]}, {"gpt-4.1": [A2]}], A2),
+    Example("internal names before public ones", "al-a1", TEAM_A, [{"gpt-4.1": ["other"]}, {A1: [A2]}], A2),
 )

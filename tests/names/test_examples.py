@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from litellm_patch.names import Kind, Rules, predict, routed
+from litellm_patch.names import Config, Kind, Request, Rules, predict, routed
 from names.calls import ACOMPLETION, CALLS, Call
-from names.examples import EXAMPLES, FAILING, Example
+from names.examples import DEPLOYMENTS, EXAMPLES, FAILING, Example
 from names.release import ERROR_TEXTS, capabilities, release
 from names.world import build_router
 from upstream import Behaviour, Upstream
@@ -78,6 +78,23 @@ async def test_model_says_what_the_router_does(example: Example, kind: Kind, rul
         answer = await _answer(example, ACOMPLETION, kind, upstream)
         answered_by = set() if isinstance(answer, Exception) else {answer.removeprefix("answer from ")}
     assert answered_by == outcome.answered_by
+
+
+@pytest.mark.parametrize("kind", Kind, ids=lambda kind: kind.name.lower())
+async def test_each_list_matches_as_this_release_matches_it(kind: Kind, rules: Rules, upstream: Upstream) -> None:
+    """A provider-stripped key is a chain of its own only in a list that strips providers in this release."""
+    chains = [{"al": ["other"]}, {"global": ["global-backup"]}]
+    config = Config(DEPLOYMENTS, {"openai/al": "global"}, {kind: chains})
+    outcome = predict(config, Request("openai/al"), release(), rules, dict.fromkeys(FAILING, kind))
+    upstream.reset(dict.fromkeys(FAILING, FAILURES[kind]))
+    router = build_router(config, upstream.url, "openai")
+
+    try:
+        answer = await ACOMPLETION(router, "openai/al", None)
+    except Exception:  # noqa: BLE001 - unanswered is an outcome too
+        answer = ""
+
+    assert {name for name in (answer.removeprefix("answer from "),) if name} == outcome.answered_by
 
 
 @pytest.mark.parametrize(

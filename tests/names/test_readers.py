@@ -11,7 +11,7 @@ import pytest
 
 from litellm_patch.names import Config, Deployment, Kind
 from names.calls import ACOMPLETION, MESSAGES_CALL, MESSAGES_STREAM, STREAM, SYNC_STREAM, Call
-from names.examples import A1, A2, ALIASES, DEPLOYMENTS, TEAM_A
+from names.examples import A1, A2, A3, ALIASES, DEPLOYMENTS, TEAM_A
 from names.release import capabilities
 from names.world import build_router, continuing_router, model_entry
 from upstream import Behaviour, Upstream
@@ -106,12 +106,13 @@ async def test_a_broken_stream_is_continued_by_the_chain(model: str, upstream: U
 
 
 async def test_order_levels_come_before_the_chain(upstream: Upstream) -> None:
+    """In one walk: with a single fallback allowed in depth, the chain is not left to the last level's own hop."""
     upstream.reset({A1: Behaviour.ERROR})
     levels = [
         model_entry(Deployment(A1, TEAM_A, "gpt-4.1"), upstream.url, "openai", model_id=f"level-{order}", order=order)
         for order in (1, 2)
     ]
-    config = Config(DEPLOYMENTS[1:], ALIASES, {Kind.GENERAL: [{"gpt-4.1": [A2]}]})
+    config = Config(DEPLOYMENTS[1:], ALIASES, {Kind.GENERAL: [{"gpt-4.1": [A2]}]}, max_fallbacks=1)
     router = build_router(config, upstream.url, "openai", more=levels)
 
     assert await _answer(ACOMPLETION, router, A1) == f"answer from {A2}"
@@ -146,3 +147,15 @@ async def test_a_provider_is_stripped_from_an_alias_target_as_from_a_requested_n
     router = build_router(config, upstream.url, "openai")
 
     assert await _answer(ACOMPLETION, router, "al", team_id=None) == "answer from other"
+
+
+async def test_a_catch_all_is_no_chain_of_a_public_name_that_is_a_star(upstream: Upstream) -> None:
+    upstream.reset({A3: Behaviour.ERROR})
+    stars = [
+        model_entry(Deployment(A3, TEAM_A, public), upstream.url, "openai", model_id=f"star-{number}")
+        for number, public in enumerate(("*", "acme/*"))
+    ]
+    config = Config(DEPLOYMENTS, ALIASES, {Kind.GENERAL: [{"*": ["other"]}, {"acme/*": [A2]}]})
+    router = build_router(config, upstream.url, "openai", more=stars)
+
+    assert await _answer(ACOMPLETION, router, A3) == f"answer from {A2}"

@@ -79,6 +79,8 @@ async def test_the_list_is_matched_as_often_as_on_stock(model: str, key: str, up
         await _outcome(router, model, TEAM_A)
 
     assert called["get_fallback_model_group"] == 1
+    if key == model:
+        assert not {"get_fallback_lookup_names", "_routed_names"} & set(called)  # stock resolves it: nothing to resolve
 
 
 @pytest.mark.parametrize("team_id", [TEAM_A, TEAM_B, None])
@@ -90,10 +92,20 @@ async def test_a_deployment_id_has_no_other_name(team_id: str | None, upstream: 
     assert upstream.models_called == (A1,)
 
 
+async def test_a_deployment_id_is_no_alias(upstream: Upstream) -> None:
+    """Routing takes a name for an id first, whatever the alias map says of it."""
+    upstream.reset({A1: Behaviour.ERROR})
+    config = Config(DEPLOYMENTS, {f"id-of-{A1}": "global"}, {Kind.GENERAL: [{"global": ["other"]}]})
+    router = build_router(config, upstream.url, "openai")
+
+    assert await _outcome(router, f"id-of-{A1}", TEAM_A) is None
+    assert upstream.models_called == (A1,)
+
+
 @pytest.mark.parametrize(
     "fallbacks",
-    [["other"], [{"model": "other"}], ["other", {"model": "backup"}], ["other", {A1: [A2]}]],
-    ids=["strings", "objects", "mixed", "mixed with a chain"],
+    [["other"], [{"model": "other"}], ["other", {"model": "backup"}], ["other", {A1: [A2]}], [{A1: [A2]}, "other"]],
+    ids=["strings", "objects", "mixed", "string, then chain", "chain, then string"],
 )
 async def test_client_side_lists(fallbacks: list[Any], upstream: Upstream) -> None:
     upstream.reset({A1: Behaviour.ERROR})
