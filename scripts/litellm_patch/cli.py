@@ -257,7 +257,8 @@ def _tell(outcome: verbs.Outcome, done: str, idle: str) -> None:
 def _say(line: str, *, style: str = "", stderr: bool = False) -> None:
     """Print exactly one line, whatever a path holds; colour on a terminal only."""
     console = Console(stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=True)
-    console.print(line.replace("\n", "\\n").encode(errors="backslashreplace").decode(), style=style)
+    printable = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+    console.print(printable, style=style)
 
 
 def _fail(ctx: click.Context, error: LitellmPatchError) -> NoReturn:

@@ -31,6 +31,7 @@ _SITE_NAMES = {"site-packages", "dist-packages"}
 _ENVIRONMENT_MARKERS = ("pyvenv.cfg", "conda-meta")
 _SITE_GLOBS = ("[Ll]ib*/*/site-packages", "[Ll]ib/site-packages")
 _PRUNED = {".git", "__pycache__", "node_modules"}
+_SHOWN = 3  # of many packages in one line
 _DEPTH = 6  # enough for project/.venv/lib/python3.x/site-packages/litellm
 
 
@@ -132,8 +133,11 @@ def find_target(folder: Path) -> Target:
     if not found:
         raise NoLitellmError(f"found no litellm package in {folder}", "name the folder that litellm is installed in")
     if len(found) > 1:
-        places = ", ".join(str(package) for package in found.values())
-        raise SeveralLitellmError(f"found {len(found)} litellm packages, expected one: {places}", "name one of them")
+        places = ", ".join(str(package) for package in list(found.values())[:_SHOWN])
+        more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+        raise SeveralLitellmError(
+            f"found {len(found)} litellm packages, expected one: {places}{more}", "name one of them"
+        )
     (package,) = found.values()
     dist_info, version = _release_of(package)
     record = dist_info / "RECORD" if dist_info else None

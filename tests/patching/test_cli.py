@@ -51,6 +51,7 @@ def test_any_path_in_any_locale(world: World) -> None:
         result = run_process(world, verb, site, PYTHONIOENCODING=encoding)
         assert (result.returncode, result.stderr) == (0, b"")
         assert len(result.stdout.splitlines()) == 4
+        assert b"\x1b" not in result.stdout
     result = run_process(world, "apply", site / "absent", PYTHONIOENCODING="ascii")
     assert result.returncode == 10
     assert len(result.stderr.splitlines()) == 1

@@ -131,6 +131,14 @@ def test_several_litellm_are_refused(world: World) -> None:
         assert str(world.site / "litellm") in text
 
 
+def test_of_many_litellm_the_first_are_named(world: World) -> None:
+    for minor in (9, 11, 12, 13):
+        write_install(world.root / f"python3.{minor}" / "site-packages")
+    text = world.expect(11, "apply", world.root)
+    assert "found 5 litellm packages" in text
+    assert "and 2 more" in text
+
+
 def test_a_symlinked_package_stays_a_link(world: World) -> None:
     package = world.site / "litellm"
     real = world.root / "elsewhere" / "litellm"
