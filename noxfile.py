@@ -18,17 +18,8 @@ nox.options.error_on_missing_interpreters = True
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 LEDGER = nox.project.load_toml("patches/releases.toml")["releases"]
-RELEASES = [entry["version"] for entry in LEDGER]
+RESULTS = ".cache/results"
 SCRIPTS = {"PYTHONPATH": "scripts"}
-
-
-def tags_of(version: str) -> list[str]:
-    """The selections that a release belongs to: ``ends`` (of each patch's range), ``minors`` (newest of each minor)."""
-    patch = next(entry["patch"] for entry in LEDGER if entry["version"] == version)
-    of_patch = [entry["version"] for entry in LEDGER if entry["patch"] == patch]
-    of_minor = [entry["version"] for entry in LEDGER if entry["version"].startswith(version.rpartition(".")[0] + ".")]
-    ends = ["ends"] if version in {of_patch[0], of_patch[-1]} else []
-    return [*ends, "minors"] if ends or version == of_minor[-1] else []
 
 
 @nox.session
@@ -54,20 +45,43 @@ def tools(session: nox.Session) -> None:
     session.run("pytest", *selected, env=SCRIPTS)
 
 
-@nox.session(python=False)
+@nox.session
 def edges(session: nox.Session) -> None:
     """Test names and chains in the oldest and the newest release: the cells that every change must pass."""
-    for version in (RELEASES[0], RELEASES[-1]):
-        session.notify(f"names(litellm='{version}')", session.posargs)
+    run_matrix(session, "--select", "edges")
 
 
 @nox.session(default=False)
-@nox.parametrize("litellm", [nox.param(version, tags=tags_of(version)) for version in RELEASES])
+def matrix(session: nox.Session) -> None:
+    """Test names and chains in both ends of each patch's range, or say ``-- --select minors --shard 2/4``."""
+    run_matrix(session)
+
+
+@nox.session(default=False, python=["3.10", "3.11", "3.12", "3.13"])
+def pythons(session: nox.Session) -> None:
+    """Test the newest release on each Python, and that what upstream broke there is still broken."""
+    run_matrix(session, "--select", "newest")
+
+
+@nox.session(default=False)
+@nox.parametrize("litellm", [entry["version"] for entry in LEDGER])
 def names(session: nox.Session, litellm: str) -> None:
     """Test names and chains in one release, on stock and patched; arguments go to pytest."""
+    run_matrix(session, "--release", litellm)
+
+
+def run_matrix(session: nox.Session, *arguments: str) -> None:
+    """Run cells of the matrix, in environments of this session's own."""
     session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "matrix"))
-    environments = f"{session.cache_dir}/names"
-    session.run("python", "-m", "matrix.cell", litellm, "--folder", environments, *session.posargs, env=SCRIPTS)
+    folders = ("--folder", f"{session.cache_dir}/{session.name}", "--results", RESULTS)
+    session.run("python", "-m", "matrix", *folders, *arguments, *session.posargs, env=SCRIPTS)
+
+
+@nox.session(default=False)
+def table(session: nox.Session) -> None:
+    """Write the compatibility table and chart from the last results; ``-- --check`` only looks."""
+    session.install("-e", ".")
+    session.run("python", "-m", "matrix.table", "--results", RESULTS, *session.posargs, env=SCRIPTS)
 
 
 @nox.session(default=False)

@@ -7,10 +7,9 @@ import hashlib
 import os
 import subprocess
 import sys
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from importlib.metadata import PathDistribution
+from importlib.metadata import PathDistribution, distributions
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,10 +18,10 @@ from packaging.version import Version
 from litellm_patch.apply import status
 from litellm_patch.errors import LitellmPatchError
 from litellm_patch.ledger import bundled_folder, load_ledger
-from litellm_patch.target import State
+from litellm_patch.target import State, find_target
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from importlib.metadata import PackagePath
 
     from litellm_patch.ledger import Release
@@ -51,6 +50,11 @@ class Environment:
     release: Release
 
     @property
+    def resolved(self) -> Path:
+        """What it holds beside litellm, with hashes."""
+        return self.folder / "resolved.txt"
+
+    @property
     def python(self) -> Path:
         """Its interpreter."""
         return self.folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
@@ -76,6 +80,20 @@ class Environment:
             raise UntrustedEnvironmentError(
                 f"{self.folder} differs from litellm's RECORD: {', '.join(changed) or 'no files'}"
             )
+
+    def verify_packages(self) -> None:
+        """Check every file of every package against its RECORD, and that no module is there which no RECORD lists.
+
+        Raises:
+            UntrustedEnvironmentError: a file differs or is nobody's; names which.
+        """
+        site = find_target(self.folder).package.parent
+        files = [file for package in distributions(path=[str(site)]) for file in package.files or ()]
+        known = {os.path.normpath(file.locate()) for file in files}
+        strange = [str(path) for path in _modules(site) if str(path) not in known]
+        strange += [str(file) for file in files if file.hash and not _is_as_recorded(file)]
+        if strange:
+            raise UntrustedEnvironmentError(f"{self.folder} differs from its RECORDs: {', '.join(strange)}")
 
     def run(self, *arguments: str | Path, path: Sequence[Path] = ()) -> subprocess.CompletedProcess[str]:
         """Run its interpreter at the project's root, without the caller's own settings for litellm or Python.
@@ -120,34 +138,35 @@ def find_release(version: str) -> Release:
     return load_ledger(bundled_folder()).find(Version(version))
 
 
-def ready(folder: Path, release: Release, requirements: Path, state: State) -> Environment:
-    """An environment in the wanted state: the one that is there if it passes every check, else a new one.
+def ready(folder: Path, release: Release, requirements: Path) -> Environment:
+    """A stock environment with exactly what a new one would have, made out of the one that is there if there is one.
+
+    All that is installed is resolved anew as of the release's day and brought to that, so it does not matter which
+    release the environment held before, nor whether that was patched. Then every file of every package is verified.
 
     Args:
         folder: where it is, or goes.
         release: the ledger's entry of the release.
         requirements: a requirements file of what else goes in.
-        state: ``CLEAN`` or ``APPLIED``.
 
     Returns:
-        The environment, verified.
+        The environment, verified to be stock.
 
     Raises:
         UntrustedEnvironmentError: it cannot be made, or is not what it should be; says why.
     """
     environment = Environment(folder, release)
-    made_of = folder / "made-of.txt"
-    wanted = (
-        f"{sys.version}\n{_pinned(release)}\n{_until(release)}\n{requirements.read_text()}\n{OVERRIDES.read_text()}"
-    )
-    if made_of.is_file() and made_of.read_text(encoding="utf-8") == wanted:
-        with suppress(UntrustedEnvironmentError):
-            environment.verify(state)
-            return environment
-    create(folder, release, requirements)
-    if state is State.APPLIED:
-        apply_patch(environment)
-    made_of.write_text(wanted, encoding="utf-8")
+    made_with = folder / "made-with.txt"
+    if not made_with.is_file() or made_with.read_text(encoding="utf-8") != sys.version:
+        return create(folder, release, requirements)
+    try:
+        if _state(environment) is State.APPLIED:
+            _run(sys.executable, "-m", "litellm_patch", "revert", folder)
+        _fill(environment, requirements)
+        environment.verify(State.CLEAN)
+        environment.verify_packages()
+    except UntrustedEnvironmentError:
+        return create(folder, release, requirements)
     return environment
 
 
@@ -169,15 +188,9 @@ def create(folder: Path, release: Release, requirements: Path | None = None) -> 
     """
     environment = Environment(folder, release)
     _uv("venv", "--clear", "--python", sys.executable, folder)
-    pinned = folder / "litellm.txt"
-    pinned.write_text(_pinned(release), encoding="utf-8")
-    _uv(
-        *("pip", "install", "--python", environment.python, "--only-binary", "litellm"),
-        *("--exclude-newer", _until(release), "--overrides", OVERRIDES),
-        *("--requirements", pinned),
-        *(("--requirements", requirements) if requirements else ()),
-    )
+    _fill(environment, requirements)
     environment.verify(State.CLEAN)
+    (folder / "made-with.txt").write_text(sys.version, encoding="utf-8")
     return environment
 
 
@@ -194,25 +207,48 @@ def apply_patch(environment: Environment) -> None:
     environment.verify(State.APPLIED)
 
 
-def _pinned(release: Release) -> str:
+def _fill(environment: Environment, requirements: Path | None) -> None:
+    """Bring what is installed to what the release's day gives, nothing more and nothing less."""
+    release = environment.release
     hashes = " ".join(f"--hash=sha256:{digest}" for digest in release.wheels.values())
-    return f"litellm=={release.version} {hashes}\n"
+    pinned = environment.folder / "litellm.txt"
+    pinned.write_text(f"litellm=={release.version} {hashes}\n", encoding="utf-8")
+    resolution = ("--only-binary", "litellm", "--exclude-newer", (release.uploaded + MARGIN).isoformat())
+    others = _uv(
+        *("pip", "compile", "--python", environment.python, *resolution, "--overrides", OVERRIDES),
+        *("--generate-hashes", "--no-header", "--no-annotate", "--no-emit-package", "litellm"),
+        *(pinned, *((requirements,) if requirements else ())),
+    )
+    environment.resolved.write_text(others, encoding="utf-8")
+    _uv("pip", "sync", "--python", environment.python, *resolution, "--require-hashes", pinned, environment.resolved)
 
 
-def _until(release: Release) -> str:
-    return (release.uploaded + MARGIN).isoformat()
+def _state(environment: Environment) -> State:
+    try:
+        return status(environment.folder, load_ledger(bundled_folder())).state
+    except LitellmPatchError as error:
+        raise UntrustedEnvironmentError(str(error)) from error
 
 
-def _uv(*arguments: str | Path) -> None:
-    _run(sys.executable, "-m", "uv", "--quiet", "--no-progress", *arguments)
+def _uv(*arguments: str | Path) -> str:
+    return _run(sys.executable, "-m", "uv", "--quiet", "--no-progress", *arguments)
 
 
-def _run(*command: str | Path) -> None:
+def _run(*command: str | Path) -> str:
     done = subprocess.run(  # noqa: S603 - our own tools
         command, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": str(ROOT / "scripts")}
     )
     if done.returncode:
         raise UntrustedEnvironmentError(f"{' '.join(map(str, command))} ended with {done.returncode}:\n{done.stderr}")
+    return done.stdout
+
+
+def _modules(site: Path) -> Iterator[Path]:
+    """All Python files; and cached bytecode whose source is gone, which Python ignores, is not among them."""
+    for path in site.rglob("*.py"):
+        # uv's own hook into every environment, which no package lists
+        if path != site / "_virtualenv.py":
+            yield path
 
 
 def _is_as_recorded(file: PackagePath) -> bool:

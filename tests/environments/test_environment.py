@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from litellm_patch.ledger import bundled_folder, load_ledger
-from litellm_patch.target import State, find_target
-from matrix.environment import Environment, UntrustedEnvironmentError, create, ready
+from litellm_patch.target import State, find_target, sha256
+from matrix.environment import Environment, UntrustedEnvironmentError, apply_patch, create, ready
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,18 +85,53 @@ def test_the_interpreter_runs_without_the_caller_s_settings(
     assert done.stdout.strip() == "['LITELLM_LOCAL_MODEL_COST_MAP', 'PYTHONPATH']"
 
 
-def test_an_environment_is_used_again_only_while_it_passes_every_check(oldest: Release, tmp_path: Path) -> None:
-    """And a patched one leaves the next one stock: the installer hard-links files from its cache."""
+def test_an_environment_is_brought_from_patched_to_stock_to_another_release(tmp_path: Path) -> None:
+    """What was there before does not matter: not the patch, not the release, not what else was installed."""
+    ledger = load_ledger(bundled_folder())
+    oldest, neighbour = ledger.releases[:2]
     requirements = tmp_path / "requirements.txt"
     requirements.write_text("")
-    patched = ready(tmp_path / "patched", oldest, requirements, State.APPLIED)
-    with pytest.raises(UntrustedEnvironmentError, match=r"is applied, expected clean"):
-        patched.verify(State.CLEAN)
-    kept = patched.folder / "kept"
+    used = ready(tmp_path / "venv", oldest, requirements)
+    apply_patch(used)
+    used.run("-m", "compileall", "-q", find_target(used.folder).package)
+    kept = used.folder / "kept"
     kept.touch()
+    with pytest.raises(UntrustedEnvironmentError, match=r"is applied, expected clean"):
+        used.verify(State.CLEAN)
 
-    ready(tmp_path / "patched", oldest, requirements, State.APPLIED)
-    assert kept.exists()
+    again = ready(tmp_path / "venv", oldest, requirements)
+    again.verify(State.CLEAN)
+    apply_patch(again)
+    other = ready(tmp_path / "venv", neighbour, requirements)
 
-    ready(tmp_path / "patched", oldest, requirements, State.CLEAN).verify(State.CLEAN)
-    assert not kept.exists()
+    other.verify(State.CLEAN)
+    assert kept.exists(), "a new environment was made, expected the old one to be used"
+    new = create(tmp_path / "new", neighbour, requirements)
+    assert _contents(other) == _contents(new)
+
+
+@pytest.mark.parametrize("damage", ["changed", "strange", "gone"])
+def test_an_environment_that_is_not_as_recorded_is_made_anew(oldest: Release, tmp_path: Path, damage: str) -> None:
+    requirements = tmp_path / "requirements.txt"
+    requirements.write_text("")
+    used = ready(tmp_path / "venv", oldest, requirements)
+    site = find_target(used.folder).package.parent
+    victim = site / "openai" / "__init__.py"
+    if damage == "strange":
+        (site / "openai" / "strange.py").write_text("")
+    else:
+        content = victim.read_bytes() + b"# one line more\n"
+        victim.unlink()
+        if damage == "changed":
+            victim.write_bytes(content)
+    with pytest.raises(UntrustedEnvironmentError, match=r"RECORDs: .*openai"):
+        used.verify_packages()
+
+    ready(tmp_path / "venv", oldest, requirements).verify_packages()
+
+
+def _contents(environment: Environment) -> dict[str, str]:
+    """Every file that Python could run, and its hash."""
+    site = find_target(environment.folder).package.parent
+    modules = (path for path in site.rglob("*") if path.suffix in {".py", ".so", ".json"} and path.is_file())
+    return {str(path.relative_to(site)): sha256(path.read_bytes()) for path in modules}

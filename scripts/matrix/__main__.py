@@ -1,0 +1,76 @@
+"""Run cells of the matrix, one after the other in one environment: one release, a selection, or a shard of it."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from packaging.version import InvalidVersion, Version
+from rich.console import Console
+from rich.progress import Progress
+
+from litellm_patch.errors import LitellmPatchError
+from litellm_patch.ledger import bundled_folder, load_ledger
+from matrix.cell import run_cell
+from matrix.environment import UntrustedEnvironmentError
+from matrix.selection import SELECTIONS, Shard, select
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_SHARD = re.compile(r"([1-9][0-9]*)/([1-9][0-9]*)")
+
+
+def _shard(text: str) -> Shard:
+    match = _SHARD.fullmatch(text)
+    if not match or int(match[1]) > int(match[2]):
+        raise argparse.ArgumentTypeError(f"{text!r} is no shard; the second of four is 2/4")
+    return Shard(int(match[1]), int(match[2]))
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the cells of a selection.
+
+    Args:
+        arguments: what to run; see ``--help``. What is not known here goes on to pytest.
+
+    Returns:
+        0 if every cell is as it must be, 1 if one is not, 2 if nothing can be run.
+    """
+    parser = argparse.ArgumentParser(prog="matrix", description=__doc__)
+    parser.add_argument("--folder", type=Path, required=True, help="where environments are made, one a shard")
+    parser.add_argument("--results", type=Path, required=True, help="a folder for what came out, one JSON file a cell")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--release", help="one release")
+    which.add_argument("--select", choices=SELECTIONS, default="ends", help="which releases (default: %(default)s)")
+    parser.add_argument("--shard", type=_shard, default=Shard(1, 1), help="which part of them, such as 2/4")
+    options, pytest_arguments = parser.parse_known_args(arguments)
+    try:
+        ledger = load_ledger(bundled_folder())
+        chosen = [ledger.find(Version(options.release))] if options.release else select(ledger.releases, options.select)
+    except (LitellmPatchError, UntrustedEnvironmentError, InvalidVersion) as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 2
+    releases = options.shard.of(chosen)
+    # a part of the tests is no result
+    results = None if pytest_arguments else options.results
+    folder = options.folder.resolve() / f"shard-{options.shard.number}-of-{options.shard.count}"
+    failed = []
+    console = Console(soft_wrap=True, highlight=False, markup=False)
+    with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
+        for release in progress.track(releases, description="cells"):
+            passed, said = run_cell(release, folder, results, pytest_arguments)
+            console.print(said)
+            if not passed:
+                failed.append(str(release.version))
+    console.print(f"{len(releases) - len(failed)} of {len(releases)} cells are as they must be")
+    if failed:
+        console.print(f"not as they must be: {', '.join(failed)}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
