@@ -9,6 +9,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import nox
 
 nox.needs_version = ">=2025.5.1"
@@ -24,10 +26,13 @@ SCRIPTS = {"PYTHONPATH": "scripts"}
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style and format."""
+    """Check style and format, and the workflows: against their schema, and for what makes them unsafe."""
     session.install(*nox.project.dependency_groups(PYPROJECT, "lint"))
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
+    workflows = map(str, sorted(Path(".github/workflows").glob("*.yml")))
+    session.run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *workflows)
+    session.run("zizmor", "--offline", "--quiet", "--persona", "pedantic", ".github")
 
 
 @nox.session
@@ -73,7 +78,7 @@ def names(session: nox.Session, litellm: str) -> None:
 def run_matrix(session: nox.Session, *arguments: str) -> None:
     """Run cells of the matrix, in environments of this session's own."""
     session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "matrix"))
-    folders = ("--folder", f"{session.cache_dir}/{session.name}", "--results", RESULTS)
+    folders = ("--folder", f"{session.virtualenv.location}/cells", "--results", RESULTS)
     session.run("python", "-m", "matrix", *folders, *arguments, *session.posargs, env=SCRIPTS)
 
 

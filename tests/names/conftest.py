@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import litellm
 import pytest
+from hypothesis import settings
 
 from litellm_patch.names import Rules
 from names.release import litellm_version
@@ -22,6 +23,11 @@ from upstream import Upstream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+# the same examples in every run, so that a change is what makes a test fail; others each night
+settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)
+settings.register_profile("random", deadline=None, database=None, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 # litellm's own import leaves a million objects that stay: let the collector pass them by
 gc.freeze()

@@ -1,0 +1,114 @@
+"""Look for whatever would make the ledger untrue or incomplete."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from litellm_patch.errors import PatchError
+from litellm_patch.ledger import LEDGER_NAME, Ledger, Release, dump_ledger, load_ledger
+from litellm_patch.releases.offers import refusal_of, supported_offers
+from litellm_patch.releases.ranges import RangePatch, make_entry, patch_for, read_patch, touched_by
+from litellm_patch.releases.surroundings import fetch_stock
+from litellm_patch.stock import Stock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from litellm_patch.index import Offer
+    from litellm_patch.releases.surroundings import Surroundings
+
+
+def check(folder: Path, around: Surroundings | None) -> list[str]:
+    """Look for whatever would make the ledger untrue.
+
+    Args:
+        folder: The patches folder.
+        around: Index and clock; None to check only what needs no index.
+
+    Returns:
+        One line for each finding.
+
+    Raises:
+        LitellmPatchError: The ledger cannot be read, or the index fails.
+        OSError: A file cannot be read.
+    """
+    ledger = load_ledger(folder)
+    findings: list[str] = []
+    if dump_ledger(ledger) != (folder / LEDGER_NAME).read_bytes():
+        findings.append(f"{LEDGER_NAME} is not in the form that update writes")
+    patches: list[RangePatch] = []
+    for path in sorted(folder.glob("*.patch")):
+        try:
+            patches.append(read_patch(path))
+        except (OSError, PatchError) as error:
+            findings.append(f"{path.name} cannot be used: {error}")
+        if path not in {release.patch for release in ledger.releases}:
+            findings.append(f"{path.name} is used by no release")
+    for one, other in combinations(patches, 2):
+        if one.edits == other.edits:
+            findings.append(f"{other.path.name} does the same as {one.path.name}")
+    for release in ledger.releases:
+        findings += _check_entry(release, patches)
+    if around:
+        findings += _check_index(ledger, sorted(patches, key=lambda patch: patch.first), around)
+    return findings
+
+
+def _check_entry(release: Release, patches: Iterable[RangePatch]) -> list[str]:
+    """Check an entry against the patches that can be read."""
+    findings: list[str] = []
+    for patch in patches:
+        if patch.path == release.patch:
+            if release.version < patch.first:
+                findings.append(f"{patch.path.name} serves litellm {release.version}, which is older than its name")
+            try:
+                release.read_patch()
+            except PatchError as error:
+                findings.append(str(error))
+    firsts = {patch.path: patch.first for patch in patches}
+    start = firsts.get(release.patch)
+    findings += [
+        f"the ranges of {release.patch.name} and {path.name} overlap at litellm {release.version}"
+        for path, first in firsts.items()
+        if start is not None and start < first <= release.version
+    ]
+    return findings
+
+
+def _check_index(ledger: Ledger, patches: Sequence[RangePatch], around: Surroundings) -> list[str]:
+    """Check the ledger against the index; a release that it lacks is tried with the patch of its range."""
+    known = {release.version: release for release in ledger.releases}
+    oldest = min([*known, *(patch.first for patch in patches)])
+    findings = [
+        f"litellm {offer.version} is missing in {LEDGER_NAME}: {_trial(offer, patches, around)}"
+        for offer in supported_offers(oldest, ledger.denied, around)
+        if offer.version not in known
+    ]
+    for version, release in known.items():
+        offer = around.index.offers.get(version)
+        reason = refusal_of(offer, ledger.denied, around.now) if offer else "not on the index"
+        if offer is None or reason:
+            findings.append(f"litellm {version} is in {LEDGER_NAME}, but it is {reason}")
+            continue
+        findings += [
+            f"{name}: the index says sha256 {offer.wheels.get(name)}, {LEDGER_NAME} {release.wheels.get(name)}"
+            for name in sorted(offer.wheels.keys() | release.wheels.keys())
+            if offer.wheels.get(name) != release.wheels.get(name)
+        ]
+        if offer.uploaded != release.uploaded:
+            findings.append(f"litellm {version}: the index says uploaded {offer.uploaded}, not {release.uploaded}")
+    return findings
+
+
+def _trial(offer: Offer, patches: Sequence[RangePatch], around: Surroundings) -> str:
+    """Tell whether the patch of a release's range fits it, or the first hunk that does not."""
+    stock = Stock(around.cache, touched_by(patches))
+    patch = patch_for(offer.version, patches)
+    fetch_stock(stock, {offer.version: offer.wheels}, around)
+    try:
+        make_entry(offer, patch, stock)
+    except PatchError as error:
+        return error.found
+    return f"{patch.path.name} fits, run releases update {offer.version}"

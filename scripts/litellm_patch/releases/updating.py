@@ -1,0 +1,64 @@
+"""Write the ledger from the index and the patches."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from litellm_patch.errors import IndexFailureError, LedgerError
+from litellm_patch.ledger import LEDGER_NAME, Ledger, Release, load_denied, load_ledger, save_ledger
+from litellm_patch.releases.offers import asked_offer, supported_offers
+from litellm_patch.releases.ranges import make_entry, patch_for, read_patches, touched_by
+from litellm_patch.releases.surroundings import fetch_stock
+from litellm_patch.stock import Stock
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from pathlib import Path
+
+    from packaging.version import Version
+
+    from litellm_patch.releases.surroundings import Surroundings
+
+
+def update(folder: Path, around: Surroundings, versions: Collection[Version] = ()) -> tuple[Ledger, bool]:
+    """Write the ledger from the index and the patches.
+
+    Args:
+        folder: The patches folder.
+        around: Index, cache, clock.
+        versions: The only entries to add or refresh; without any, the whole ledger is written anew.
+
+    Returns:
+        The ledger, and whether the file changed.
+
+    Raises:
+        LitellmPatchError: Why it cannot be written; the old file is as it was.
+        OSError: A file cannot be read or written; the old file is as it was.
+    """
+    patches = read_patches(folder)
+    denied = load_denied(folder)
+    old: tuple[Release, ...] = ()
+    if (folder / LEDGER_NAME).exists():
+        # to write all anew, the old entries may be wrong: that is what mends them
+        with contextlib.nullcontext() if versions else contextlib.suppress(LedgerError):
+            old = load_ledger(folder, draft=True).releases
+    offers = around.index.offers
+    if versions:
+        wanted = [asked_offer(version, patches[0].first, denied, around) for version in versions]
+    else:
+        wanted = supported_offers(patches[0].first, denied, around)
+        for release in old:
+            if release.version not in offers:
+                around.tell(f"dropped: litellm {release.version} is no longer on the index")
+        old = ()
+    if not wanted:
+        raise IndexFailureError("the index has no release that the patches could serve", "see what was left out")
+    stock = Stock(around.cache, touched_by(patches))
+    fetch_stock(stock, {offer.version: offer.wheels for offer in wanted}, around)
+    entries = {release.version: release for release in old}
+    for done, offer in enumerate(wanted):
+        around.step("locating hunks", done, len(wanted))
+        entries[offer.version] = make_entry(offer, patch_for(offer.version, patches), stock)
+    ledger = Ledger(tuple(entries[version] for version in sorted(entries)), denied)
+    return ledger, save_ledger(folder, ledger)
