@@ -44,6 +44,8 @@ class Release:
         exact_typed_lists: the context window and content policy lists match exact keys only, and never ``*``.
         resumes_original: a fallback hop without a chain of its own goes on in the original request's chain.
         tracks_attempts: a model group that failed is not called a second time in one request.
+        default_knows_teams: a request that nothing serves is routed to what its team calls the default fallback; else
+            by the model name alone, and only if nobody's deployment has the requested name.
         providers: provider names that are stripped from a model group before its key is looked up.
     """
 
@@ -53,6 +55,7 @@ class Release:
     exact_typed_lists: bool
     resumes_original: bool
     tracks_attempts: bool
+    default_knows_teams: bool
     providers: frozenset[str] = frozenset({"openai", "azure", "anthropic"})
 
 
@@ -96,7 +99,9 @@ class Request:
 
 
 def routed(config: Config, request: Request, release: Release) -> tuple[Deployment, ...]:
-    """The deployments that routing considers for a request, in model-list order; an alias is followed once.
+    """The deployments that routing considers for a request, in model-list order.
+
+    An alias is followed once. A name that nothing serves is routed to the first target of ``{"*": [...]}`` instead.
 
     Args:
         config: the Router's configuration.
@@ -106,13 +111,23 @@ def routed(config: Config, request: Request, release: Release) -> tuple[Deployme
     Returns:
         The deployments, empty where routing finds none that the caller may use.
     """
+    served = _serving(config, request, release)
+    if served:
+        return served
+    defaults = _catch_alls(config, Kind.GENERAL)
+    if not defaults:
+        return ()
+    if not release.default_knows_teams:
+        if _by_model_name(config, config.aliases.get(request.model, request.model)):
+            return ()
+        return tuple(d for d in _by_model_name(config, defaults[0][0]) if d.usable_by(request.team_id))
+    return _named(config, defaults[0][0], request.team_id, release)
+
+
+def _serving(config: Config, request: Request, release: Release) -> tuple[Deployment, ...]:
     name = config.aliases.get(request.model, request.model)
-    owned = tuple(d for d in config.deployments if d.serves(name, request.team_id))
-    named = tuple(d for d in config.deployments if d.model_name == name)
-    if named and not (owned and release.team_before_global):
-        return tuple(d for d in named if d.usable_by(request.team_id))
-    if owned:
-        return owned
+    if _by_model_name(config, name) or _by_public(config, request.team_id, name):
+        return _named(config, name, request.team_id, release)
     if release.admin_across_teams and request.admin and request.team_id is None and name == request.model:
         across = tuple(d for d in config.deployments if d.team_id is not None and d.public_name == name)
         if across:
@@ -124,6 +139,15 @@ def routed(config: Config, request: Request, release: Release) -> tuple[Deployme
     shared = _matching(name, {d.model_name: _by_model_name(config, d.model_name) for d in config.deployments})
     first, second = (own, shared) if release.team_wildcard_first else (shared, own)
     return tuple(d for d in first or second if d.usable_by(request.team_id))
+
+
+def _named(config: Config, name: str, team_id: str | None, release: Release) -> tuple[Deployment, ...]:
+    """The deployments that bear a name, as their model name or as what the caller's team calls them."""
+    owned = _by_public(config, team_id, name)
+    named = _by_model_name(config, name)
+    if named and not (owned and release.team_before_global):
+        return tuple(d for d in named if d.usable_by(team_id))
+    return owned
 
 
 def _by_public(config: Config, team_id: str | None, public_name: str) -> tuple[Deployment, ...]:
@@ -201,8 +225,13 @@ def find_chain(
             return name, own
     if exact:
         return None, None
-    catch_all = _own_chain(chains, CATCH_ALL, frozenset())
-    return (CATCH_ALL, catch_all) if catch_all is not None else (None, None)
+    catch_alls = _catch_alls(config, kind)
+    return (CATCH_ALL, catch_alls[-1]) if catch_alls else (None, None)
+
+
+def _catch_alls(config: Config, kind: Kind) -> list[tuple[str, ...]]:
+    """The targets of each ``{"*": [...]}``: routing takes the first of them, matching the last."""
+    return [tuple(entry[CATCH_ALL]) for entry in config.chains.get(kind, ()) if CATCH_ALL in entry]
 
 
 def _own_chain(chains: Chains, name: str, providers: frozenset[str]) -> tuple[str, ...] | None:

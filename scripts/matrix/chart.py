@@ -37,7 +37,13 @@ def draw(results: Sequence[CellResult], ledger: Ledger) -> str:
     svg = ET.Element("svg", {"xmlns": "http://www.w3.org/2000/svg", "role": "img", "font-family": "sans-serif", **size})
     ET.SubElement(svg, "title").text = f"{len(results)} releases of litellm: stock fails, patched passes"
     _box(svg, 0, 0, width, bottom + 64, "#ffffff")
-    _text(svg, LEFT, 20, "Fallback chains by every name of a request: stock fails where it is red, patched passes where it is green", 13)
+    _text(
+        svg,
+        LEFT,
+        20,
+        "Fallback chains by every name of a request: stock fails where it is red, patched passes where it is green",
+        13,
+    )
     most = max((_run(result, "patched") for result in results), default=1)
     for label, y in (*rows.items(), ("tests run,", bars + BARS - 2 * ROW), (f"up to {most}", bars + BARS - ROW)):
         _text(svg, LEFT - 8, y + 15, label, 11, anchor="end")

@@ -24,10 +24,12 @@ from upstream import Upstream
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# the same examples in every run, so that a change is what makes a test fail; others each night
-settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)
-settings.register_profile("random", deadline=None, database=None, print_blob=True)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
+# the same examples in every run, so that a change is what makes a test fail; each night others, and 50 times as many
+settings.register_profile("ci", derandomize=True, deadline=None, database=None)
+settings.register_profile(
+    "nightly", deadline=None, max_examples=50 * settings.get_profile("default").max_examples, print_blob=True
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 # litellm's own import leaves a million objects that stay: let the collector pass them by
 gc.freeze()

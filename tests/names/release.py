@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import version
 from importlib.util import find_spec
-from typing import cast
+from typing import TYPE_CHECKING, Any, cast
 
 from litellm import BadRequestError, Router
 
 from litellm_patch.names import Release
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 ERROR_TEXTS = (
     "No fallback model group found for original model_group={name}. Fallbacks=",
@@ -60,8 +63,9 @@ def release() -> Release:
         team_wildcard_first=_routes_to("probe/x", "model_name_probe_2"),
         admin_across_teams=capabilities().admin_across_teams,
         exact_typed_lists=hasattr(_core(), "_get_fallback_model_group_from_fallbacks"),
-        resumes_original=hasattr(handlers, "fallback_lookup_groups"),
+        resumes_original=_resumes_original(handlers),
         tracks_attempts=hasattr(handlers, "AttemptedFallbackTargets"),
+        default_knows_teams=_routes_to("nobody", "model_name_probe_3", fallbacks=[{"*": ["default"]}]),
     )
 
 
@@ -77,8 +81,8 @@ def _core() -> type:
     return cast("type", import_module("litellm.router_python_core").PythonCore)
 
 
-def _routes_to(name: str, model_name: str) -> bool:
-    """Whether a team's request for ``name`` is routed to its own deployment where a global one has the name too."""
+def _routes_to(name: str, model_name: str, **settings: Any) -> bool:
+    """Whether a team's request for ``name`` is routed to its own deployment, not to a global one of the same name."""
     params = {"model": "openai/none", "api_key": "unused"}
     router = Router(
         model_list=[
@@ -86,12 +90,25 @@ def _routes_to(name: str, model_name: str) -> bool:
             {"model_name": "probe/*", "litellm_params": params},
             _owned("model_name_probe_1", "shared", params),
             _owned("model_name_probe_2", "probe/*", params),
-        ]
+            _owned("model_name_probe_3", "default", params),
+        ],
+        **settings,
     )
-    _, deployments = router._common_checks_available_deployment(
-        model=name, request_kwargs={"metadata": {"user_api_key_team_id": "probe"}}
-    )
+    try:
+        _, deployments = router._common_checks_available_deployment(
+            model=name, request_kwargs={"metadata": {"user_api_key_team_id": "probe"}}
+        )
+    except BadRequestError:
+        return False
     return [deployment["model_name"] for deployment in deployments] == [model_name]
+
+
+def _resumes_original(handlers: ModuleType) -> bool:
+    """Whether a hop of a fallback is looked up by the original request's name too."""
+    if not hasattr(handlers, "fallback_lookup_groups"):
+        return False
+    kwargs = {"metadata": {"original_model_group": "original"}}
+    return "original" in handlers.fallback_lookup_groups(kwargs, "hop")
 
 
 def _sync_routing_knows_teams() -> bool:
