@@ -66,12 +66,16 @@ class Environment:
             expected: ``CLEAN`` or ``APPLIED``.
 
         Raises:
-            UntrustedEnvironmentError: a file differs, or the state is another one; names what.
+            UntrustedEnvironmentError: a file differs, or the release or state is another one; names what.
         """
         try:
             report = status(self.folder, load_ledger(bundled_folder()))
         except LitellmPatchError as error:
             raise UntrustedEnvironmentError(str(error)) from error
+        if report.target.version != self.release.version:
+            raise UntrustedEnvironmentError(
+                f"{self.folder} has litellm {report.target.version}, not {self.release.version}"
+            )
         if report.state is not expected:
             raise UntrustedEnvironmentError(f"{self.folder} is {report.state.value}, expected {expected.value}")
         distribution = PathDistribution(report.target.package.parent / f"litellm-{report.target.version}.dist-info")

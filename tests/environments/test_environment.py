@@ -65,6 +65,13 @@ def test_a_file_that_no_patch_touches_is_checked_too(environment: Environment) -
     environment.verify(State.CLEAN)
 
 
+def test_another_release_is_found(environment: Environment) -> None:
+    other = dataclasses.replace(environment, release=load_ledger(bundled_folder()).releases[1])
+
+    with pytest.raises(UntrustedEnvironmentError, match=rf"has litellm {environment.release.version}, not 1\.83\.1"):
+        other.verify(State.CLEAN)
+
+
 def test_a_missing_file_is_found(environment: Environment) -> None:
     with (
         _instead_of(_main(environment).with_name("router.py"), None),
