@@ -117,9 +117,11 @@ def routed(config: Config, request: Request, release: Release) -> tuple[Deployme
     defaults = _catch_alls(config, Kind.GENERAL)
     if not defaults:
         return ()
+    team_id = request.team_id if release.default_knows_teams else None
+    name = config.aliases.get(request.model, request.model)
+    if any(team_id is None or d.usable_by(team_id) for d in _by_model_name(config, name)):
+        return ()  # found, and only then seen not to be the caller's
     if not release.default_knows_teams:
-        if _by_model_name(config, config.aliases.get(request.model, request.model)):
-            return ()
         return tuple(d for d in _by_model_name(config, defaults[0][0]) if d.usable_by(request.team_id))
     return _named(config, defaults[0][0], request.team_id, release)
 

@@ -51,6 +51,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 @given(world=worlds())
 @example(world=TWO_DEFAULTS)
 @example(world=ANOTHER_TEAM_S_NAME)
+@example(world=replace(ANOTHER_TEAM_S_NAME, request=Request("model_name_team-b_1")))
 @example(world=DEFAULT_BY_PUBLIC_NAME)
 @settings(
     # a falsifying example says enough, and explaining it takes longer than finding it
