@@ -4,15 +4,16 @@ Two sets of rules predict what a request does: ``Rules.UPSTREAM``, what the stoc
 ``Rules.CONTRACT``, what the patched one must do. The module shares no code with the Router and imports
 nothing of it, so the tests can hold the two against each other.
 
-The model leaves out what has nothing to do with names: retries, cooldowns, order levels, routing groups,
-and the provider that the Router infers for a bare name.
+The model leaves out what has nothing to do with names: retries, cooldowns, order levels, routing groups
+and the continuation of a broken stream.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 CATCH_ALL = "*"
@@ -33,6 +34,24 @@ class Kind(Enum):
     CONTENT_POLICY = "content_policy_fallbacks"
 
 
+class Failure(Enum):
+    """How a deployment fails, as far as it decides whether a chain is looked up, when, and in which list."""
+
+    ERROR = "an error, a rate limit or a timeout"
+    CONTEXT_WINDOW = "context window exceeded"
+    CONTENT_POLICY = "content policy violation"
+    CUT = "answer cut by a content filter"
+    REFUSED = "safeguard refusal"
+    BROKEN = "stream broken before its first text"
+
+    @property
+    def kind(self) -> Kind:
+        """The list that its error belongs to."""
+        if self is Failure.CONTEXT_WINDOW:
+            return Kind.CONTEXT_WINDOW
+        return Kind.GENERAL if self in (Failure.ERROR, Failure.BROKEN) else Kind.CONTENT_POLICY
+
+
 @dataclass(frozen=True)
 class Release:
     """What differs between releases in how names route and match.
@@ -40,13 +59,18 @@ class Release:
     Attributes:
         team_before_global: a team's own public name wins over a global model group of the same name.
         team_wildcard_first: a team's own wildcard wins over a global one.
-        admin_across_teams: a proxy admin without a team is routed to the only team that has the public name.
+        admin_across_teams: a proxy admin without a team is routed to the only team that has the requested name, be it
+            public or internal.
         exact_typed_lists: the context window and content policy lists match exact keys only, and never ``*``.
         resumes_original: a fallback hop without a chain of its own goes on in the original request's chain.
         tracks_attempts: a model group that failed is not called a second time in one request.
         default_knows_teams: a request that nothing serves is routed to what its team calls the default fallback; else
             by the model name alone, and only if nobody's deployment has the requested name.
+        refusals_fall_back: a safeguard refusal is an error where a chain can recover it; else it is always delivered.
+        gates_skip_attempted: an answer that was cut or refused is delivered if its chain holds only targets that the
+            request has called already.
         providers: provider names that are stripped from a model group before its key is looked up.
+        inferred: bare model groups that match a key with their provider before them, and that provider.
     """
 
     team_before_global: bool
@@ -56,7 +80,10 @@ class Release:
     resumes_original: bool
     tracks_attempts: bool
     default_knows_teams: bool
+    refusals_fall_back: bool
+    gates_skip_attempted: bool
     providers: frozenset[str] = frozenset({"openai", "azure", "anthropic"})
+    inferred: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -81,21 +108,50 @@ Chains = Sequence[Mapping[str, Sequence[str]]]
 
 @dataclass(frozen=True)
 class Config:
-    """The Router's configuration, as far as names matter."""
+    """The Router's configuration, as far as names matter.
+
+    Attributes:
+        deployments: the model list.
+        aliases: what each alias stands for.
+        chains: the three lists, one key an entry; a list that is empty is none.
+        default_fallbacks: the targets of a further catch-all, behind the general list; none if it is empty.
+        max_fallbacks: how deep a request may fall.
+    """
 
     deployments: tuple[Deployment, ...]
     aliases: Mapping[str, str] = field(default_factory=dict)
     chains: Mapping[Kind, Chains] = field(default_factory=dict)
+    default_fallbacks: tuple[str, ...] = ()
     max_fallbacks: int = 5
+
+    def entries(self, kind: Kind) -> Chains:
+        """The entries of a list, with the default fallbacks where they go."""
+        entries = self.chains.get(kind, ())
+        if kind is Kind.GENERAL and self.default_fallbacks:
+            return (*entries, {CATCH_ALL: self.default_fallbacks})
+        return entries
 
 
 @dataclass(frozen=True)
 class Request:
-    """What the caller sent: the name, and who the caller is."""
+    """What the caller sent: the name, who the caller is, and lists that take the place of the configured ones.
+
+    Attributes:
+        model: the requested name.
+        team_id: the caller's team.
+        admin: whether the caller is a proxy admin.
+        chains: lists of chains that the request brings along, each instead of the configured one.
+        targets: a client-side list, which is walked as it is whatever fails.
+        remembered: whether a hop can know the original request's name. It cannot if the caller's metadata are in a
+            bucket that is not the call's own: the Router notes the name in the one and looks for it in the other.
+    """
 
     model: str
     team_id: str | None = None
     admin: bool = False
+    chains: Mapping[Kind, Chains] = field(default_factory=dict)
+    targets: tuple[str, ...] | None = None
+    remembered: bool = True
 
 
 def routed(config: Config, request: Request, release: Release) -> tuple[Deployment, ...]:
@@ -111,45 +167,53 @@ def routed(config: Config, request: Request, release: Release) -> tuple[Deployme
     Returns:
         The deployments, empty where routing finds none that the caller may use.
     """
-    served = _serving(config, request, release)
-    if served:
-        return served
-    defaults = _catch_alls(config, Kind.GENERAL)
-    if not defaults:
-        return ()
-    team_id = request.team_id if release.default_knows_teams else None
     name = config.aliases.get(request.model, request.model)
-    if any(team_id is None or d.usable_by(team_id) for d in _by_model_name(config, name)):
+    found = _serving(config, request, name, release)
+    usable = _usable(found, request, release)
+    named = _by_model_name(config, name)
+    defaults = _catch_alls(config, Kind.GENERAL)
+    if usable or not defaults or (found and not named):
+        return usable
+    team_id = request.team_id if release.default_knows_teams else None
+    if any(team_id is None or d.usable_by(team_id) for d in named):
         return ()  # found, and only then seen not to be the caller's
     if not release.default_knows_teams:
-        return tuple(d for d in _by_model_name(config, defaults[0][0]) if d.usable_by(request.team_id))
-    return _named(config, defaults[0][0], request.team_id, release)
+        return _usable(_by_model_name(config, defaults[0][0]), request, release)
+    return _usable(_named(config, defaults[0][0], request.team_id, release), request, release)
 
 
-def _serving(config: Config, request: Request, release: Release) -> tuple[Deployment, ...]:
-    name = config.aliases.get(request.model, request.model)
-    if _by_model_name(config, name) or _by_public(config, request.team_id, name):
-        return _named(config, name, request.team_id, release)
-    if release.admin_across_teams and request.admin and request.team_id is None and name == request.model:
+def _serving(config: Config, request: Request, name: str, release: Release) -> tuple[Deployment, ...]:
+    """The deployments that bear a name or, if none does, match it; whoever may use them."""
+    named = _named(config, name, request.team_id, release)
+    if named:
+        return named
+    if release.admin_across_teams and request.admin and request.team_id is None:
         across = tuple(d for d in config.deployments if d.team_id is not None and d.public_name == name)
         if across:
-            return across if len({d.team_id for d in across}) == 1 else ()
+            return across
     team_wildcards = {
         d.public_name: d for d in config.deployments if d.team_id == request.team_id is not None and d.public_name
     }
     own = _matching(name, {p: _by_public(config, request.team_id, p) for p in team_wildcards})
     shared = _matching(name, {d.model_name: _by_model_name(config, d.model_name) for d in config.deployments})
     first, second = (own, shared) if release.team_wildcard_first else (shared, own)
-    return tuple(d for d in first or second if d.usable_by(request.team_id))
+    return first or second
+
+
+def _usable(found: tuple[Deployment, ...], request: Request, release: Release) -> tuple[Deployment, ...]:
+    """Those that the caller may use: its team's and nobody's, and for an admin one team's with the very name sent."""
+    if release.admin_across_teams and request.admin and request.team_id is None:
+        requested = [d for d in found if d.team_id is not None and request.model in {d.model_name, d.public_name}]
+        if len(requested) == len(found):
+            return found if len({d.team_id for d in found}) == 1 else ()
+    return tuple(d for d in found if d.usable_by(request.team_id))
 
 
 def _named(config: Config, name: str, team_id: str | None, release: Release) -> tuple[Deployment, ...]:
     """The deployments that bear a name, as their model name or as what the caller's team calls them."""
     owned = _by_public(config, team_id, name)
     named = _by_model_name(config, name)
-    if named and not (owned and release.team_before_global):
-        return tuple(d for d in named if d.usable_by(team_id))
-    return owned
+    return owned if owned and release.team_before_global else named or owned
 
 
 def _by_public(config: Config, team_id: str | None, public_name: str) -> tuple[Deployment, ...]:
@@ -219,10 +283,10 @@ def find_chain(
     Returns:
         The name that found the chain (``*`` for the catch-all) and its targets, or a pair of ``None``.
     """
-    chains = config.chains.get(kind, ())
+    chains = config.entries(kind)
     exact = release.exact_typed_lists and kind is not Kind.GENERAL
     for name in names:
-        own = _own_chain(chains, name, frozenset() if exact else release.providers)
+        own = _own_chain(chains, name, set() if exact else _other_spellings(name, release))
         if own is not None:
             return name, own
     if exact:
@@ -233,19 +297,40 @@ def find_chain(
 
 def _catch_alls(config: Config, kind: Kind) -> list[tuple[str, ...]]:
     """The targets of each ``{"*": [...]}``: routing takes the first of them, matching the last."""
-    return [tuple(entry[CATCH_ALL]) for entry in config.chains.get(kind, ()) if CATCH_ALL in entry]
+    return [tuple(entry[CATCH_ALL]) for entry in config.entries(kind) if CATCH_ALL in entry]
 
 
-def _own_chain(chains: Chains, name: str, providers: frozenset[str]) -> tuple[str, ...] | None:
-    stripped = {name.replace(f"{p}/", "") for p in providers if name.startswith(f"{p}/")}
+def _own_chain(chains: Chains, name: str, other_spellings: AbstractSet[str]) -> tuple[str, ...] | None:
+    """The first chain keyed by the name, else the last one keyed by another spelling of it."""
     found: tuple[str, ...] | None = None
     for entry in chains:
         key, targets = next(iter(entry.items()))
         if key == name:
             return tuple(targets)
-        if key in stripped:
+        if key in other_spellings:
             found = tuple(targets)
     return found
+
+
+def _other_spellings(name: str, release: Release) -> AbstractSet[str]:
+    """A name without its provider, or with the one that the Router infers."""
+    prefixed = {f"{release.inferred[name]}/{name}"} if name in release.inferred else set()
+    return prefixed | {name.replace(f"{p}/", "") for p in release.providers if name.startswith(f"{p}/")}
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """One lookup of a chain.
+
+    Attributes:
+        model: the model group that failed.
+        kind: the list that was searched.
+        key: the name that found the chain, ``*`` for the catch-all, or ``None``.
+    """
+
+    model: str
+    kind: Kind
+    key: str | None
 
 
 @dataclass(frozen=True)
@@ -255,27 +340,43 @@ class Outcome:
     Attributes:
         answered_by: internal names of the deployments that one of answers; empty where the request fails.
         called: the model groups called, in order, by the name they were called by.
+        lookups: the lookups of a chain, in order.
+        delivered: the model groups whose cut or refused answer no chain could better, so it counts as the answer.
     """
 
     answered_by: frozenset[str]
     called: tuple[str, ...]
+    lookups: tuple[Lookup, ...]
+    delivered: tuple[str, ...]
 
 
-def predict(config: Config, request: Request, release: Release, rules: Rules, failing: Mapping[str, Kind]) -> Outcome:
+def predict(
+    config: Config, request: Request, release: Release, rules: Rules, failing: Mapping[str, Failure]
+) -> Outcome:
     """What a request does, fallbacks included.
 
     Args:
         config: the Router's configuration.
-        request: the caller's name and team.
+        request: what the caller sent.
         release: how this release routes, matches and walks.
         rules: whose rules say which names find a chain.
-        failing: model names of the deployments that fail, and the list that their error is looked up in.
+        failing: model names of the deployments that fail, and how.
 
     Returns:
         Who answers, and which model groups were called on the way.
     """
     walk = _Walk(config, request, release, rules, failing)
-    return Outcome(walk.call(request.model, depth=0), tuple(walk.called))
+    result = walk.call(request.model, depth=0)
+    while isinstance(result, _BrokenStream):
+        # the walk took it for an answer; whoever reads it falls back from where it came from
+        result = walk.fall_back(result.model, result.depth, Kind.GENERAL)
+    return Outcome(result, tuple(walk.called), tuple(walk.lookups), tuple(walk.delivered))
+
+
+@dataclass(frozen=True)
+class _BrokenStream:
+    model: str
+    depth: int
 
 
 @dataclass
@@ -284,35 +385,85 @@ class _Walk:
     request: Request
     release: Release
     rules: Rules
-    failing: Mapping[str, Kind]
+    failing: Mapping[str, Failure]
     called: list[str] = field(default_factory=list)
+    lookups: list[Lookup] = field(default_factory=list)
+    delivered: list[str] = field(default_factory=list)
     attempted: set[str] = field(default_factory=set)
 
-    def call(self, model: str, depth: int) -> frozenset[str]:
-        hop = Request(model, self.request.team_id, self.request.admin)
+    def call(self, model: str, depth: int) -> frozenset[str] | _BrokenStream:
+        """Call a model group and fall back from it: an answer, a stream that looks like one, or nothing."""
         self.called.append(model)
-        candidates = routed(self.config, hop, self.release)
+        candidates = routed(self.config, self.hop(model), self.release)
         answering = frozenset(d.model_name for d in candidates if d.model_name not in self.failing)
-        if answering or depth >= self.config.max_fallbacks:
+        if answering:
             return answering
-        kind = next((self.failing[d.model_name] for d in candidates), Kind.GENERAL)
-        if not self.config.chains.get(kind):
+        failure = next((self.failing[d.model_name] for d in candidates), Failure.ERROR)
+        if failure is Failure.BROKEN:
+            return _BrokenStream(model, depth)
+        if failure in (Failure.CUT, Failure.REFUSED) and not self.recoverable(model, failure, depth):
+            self.delivered.append(model)
+            return frozenset(d.model_name for d in candidates)
+        return self.fall_back(model, depth, failure.kind)
+
+    def fall_back(self, model: str, depth: int, kind: Kind) -> frozenset[str] | _BrokenStream:
+        """Walk the chain of a model group that failed."""
+        if self.request.targets is not None:
+            return self.walk(model, self.request.targets, depth)
+        if not self.configured(kind):
             kind = Kind.GENERAL
-        names = list(lookup_names(self.config, hop, self.release, self.rules))
-        if self.release.resumes_original and model != self.request.model:
-            original = lookup_names(self.config, self.request, self.release, self.rules)
-            names = [model, self.request.model, *names, *original]
-        key, targets = find_chain(self.config, kind, names, self.release)
-        self.attempted |= {model} | ({key} if key is not None else set())
+        key, targets = self.chain(model, kind)
+        self.lookups.append(Lookup(model, kind, key))
+        if self.rules is Rules.CONTRACT and key is not None:
+            self.attempted.add(key)
         return self.walk(model, targets or (), depth)
 
-    def walk(self, failed: str, targets: Sequence[str], depth: int) -> frozenset[str]:
+    def walk(self, failed: str, targets: Sequence[str], depth: int) -> frozenset[str] | _BrokenStream:
+        """Call the targets of a chain in turn; each costs a level of depth, for those behind it as well."""
+        if depth >= self.config.max_fallbacks:
+            return frozenset()
+        self.attempted.add(failed)
         for target in targets:
             if target == failed or (self.release.tracks_attempts and target in self.attempted):
                 continue
             depth += 1
             self.attempted.add(target)
-            answering = self.call(target, depth)
-            if answering:
-                return answering
+            answer = self.call(target, depth)
+            if answer:
+                return answer
         return frozenset()
+
+    def recoverable(self, model: str, failure: Failure, depth: int) -> bool:
+        """Whether a cut or refused answer is turned into an error, as a chain can take over."""
+        if failure is Failure.REFUSED and not self.release.refusals_fall_back:
+            return False
+        if self.configured(Kind.CONTENT_POLICY):
+            return self.promising(self.chain(model, Kind.CONTENT_POLICY)[1], depth)
+        if _catch_alls(self.config, Kind.GENERAL):
+            return True
+        return failure is Failure.REFUSED and self.promising(self.chain(model, Kind.GENERAL)[1], depth)
+
+    def promising(self, targets: Sequence[str] | None, depth: int) -> bool:
+        """Whether a chain is there and, where the release looks, holds a target not called yet."""
+        if targets is None or depth == 0 or not self.release.gates_skip_attempted:
+            return targets is not None
+        return not self.attempted.issuperset(targets)
+
+    def configured(self, kind: Kind) -> bool:
+        """Whether there is such a list: one that the request brings along counts even if it is empty."""
+        return kind in self.request.chains or bool(self.config.chains.get(kind))
+
+    def chain(self, model: str, kind: Kind) -> tuple[str | None, tuple[str, ...] | None]:
+        """The chain of a model group, by its own names and, where the release does that, by the request's."""
+        names = list(lookup_names(self.config, self.hop(model), self.release, self.rules))
+        if self.release.resumes_original and self.request.remembered and model != self.request.model:
+            original = lookup_names(self.config, self.request, self.release, self.rules)
+            names = [model, self.request.model, *names, *original]
+        config = replace(self.config, chains={**self.config.chains, **self.request.chains})
+        if Kind.GENERAL in self.request.chains:
+            config = replace(config, default_fallbacks=())
+        return find_chain(config, kind, names, self.release)
+
+    def hop(self, model: str) -> Request:
+        """The request as a fallback sends it on."""
+        return replace(self.request, model=model)

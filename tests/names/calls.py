@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Call:
     name: str
     provider: str
     bucket: str
-    send: Callable[..., Awaitable[str]]
+    send: Callable[..., Awaitable[str]] = field(repr=False)
     sync: bool = False
 
     async def __call__(self, router: Router, model: str, team_id: str | None, **request: Any) -> str:

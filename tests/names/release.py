@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import version
 from importlib.util import find_spec
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 from litellm import BadRequestError, Router
@@ -14,6 +15,7 @@ from litellm import BadRequestError, Router
 from litellm_patch.names import Release
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import ModuleType
 
 ERROR_TEXTS = (
@@ -21,6 +23,8 @@ ERROR_TEXTS = (
     "No fallback model group found for lookup_groups={name}. Fallbacks=",
     "LiteLLM: model group '{name}' failed with the error above and no fallback model group was found",
 )
+TEAM = {"user_api_key_team_id": "probe"}
+ADMIN = {"user_api_key_auth": SimpleNamespace(user_role="proxy_admin")}
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ def capabilities() -> Capabilities:
         continuation=hasattr(core, "_mid_stream_continuation_eligible"),
         cooldown_gate=hasattr(cooldown_handlers, "_has_fallback_group"),
         routing_groups=hasattr(core, "_get_routing_group_deployments"),
-        admin_across_teams=hasattr(core, "_team_deployments_across_teams"),
+        admin_across_teams=_routes_to("probe-only", "model_name_probe_4", caller=ADMIN),
         sync_calls_know_teams=_sync_routing_knows_teams(),
     )
 
@@ -66,6 +70,9 @@ def release() -> Release:
         resumes_original=_resumes_original(handlers),
         tracks_attempts=hasattr(handlers, "AttemptedFallbackTargets"),
         default_knows_teams=_routes_to("nobody", "model_name_probe_3", fallbacks=[{"*": ["default"]}]),
+        refusals_fall_back=capabilities().refusal_gate,
+        gates_skip_attempted=hasattr(handlers, "has_unattempted_fallback_target"),
+        inferred=_inferred(handlers, "gpt-4.1", "openai"),
     )
 
 
@@ -81,8 +88,8 @@ def _core() -> type:
     return cast("type", import_module("litellm.router_python_core").PythonCore)
 
 
-def _routes_to(name: str, model_name: str, **settings: Any) -> bool:
-    """Whether a team's request for ``name`` is routed to its own deployment, not to a global one of the same name."""
+def _routes_to(name: str, model_name: str, caller: Mapping[str, object] = TEAM, **settings: Any) -> bool:
+    """Whether a request for ``name`` is routed to this deployment alone, not to a global one of the same name."""
     params = {"model": "openai/none", "api_key": "unused"}
     router = Router(
         model_list=[
@@ -91,16 +98,23 @@ def _routes_to(name: str, model_name: str, **settings: Any) -> bool:
             _owned("model_name_probe_1", "shared", params),
             _owned("model_name_probe_2", "probe/*", params),
             _owned("model_name_probe_3", "default", params),
+            _owned("model_name_probe_4", "probe-only", params),
         ],
         **settings,
     )
     try:
         _, deployments = router._common_checks_available_deployment(
-            model=name, request_kwargs={"metadata": {"user_api_key_team_id": "probe"}}
+            model=name, request_kwargs={"model": name, "metadata": dict(caller)}
         )
     except BadRequestError:
         return False
     return [deployment["model_name"] for deployment in deployments] == [model_name]
+
+
+def _inferred(handlers: ModuleType, bare: str, provider: str) -> dict[str, str]:
+    """The provider of a bare name, if a key that spells it out matches the name."""
+    found, _ = handlers.get_fallback_model_group([{f"{provider}/{bare}": ["target"]}], bare)
+    return {bare: provider} if found else {}
 
 
 def _resumes_original(handlers: ModuleType) -> bool:

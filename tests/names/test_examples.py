@@ -13,6 +13,7 @@ from names.calls import ACOMPLETION, CALLS, Call
 from names.examples import DEPLOYMENTS, EXAMPLES, FAILING, Example
 from names.release import ERROR_TEXTS, capabilities, release
 from names.world import build_router
+from names.worlds import FAILURES
 from upstream import Behaviour, Upstream
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from litellm import Router
 
-FAILURES = {
+BEHAVIOURS = {
     Kind.GENERAL: Behaviour.ERROR,
     Kind.CONTEXT_WINDOW: Behaviour.CONTEXT_WINDOW,
     Kind.CONTENT_POLICY: Behaviour.CONTENT_POLICY,
@@ -50,7 +51,7 @@ def _router(example: Example, kind: Kind, url: str, provider: str) -> Router:
 
 
 async def _answer(example: Example, call: Call, kind: Kind, upstream: Upstream) -> str | Exception:
-    upstream.reset(dict.fromkeys(FAILING, FAILURES[kind]))
+    upstream.reset(dict.fromkeys(FAILING, BEHAVIOURS[kind]))
     try:
         return await call(_router(example, kind, upstream.url, call.provider), example.model, example.team_id)
     except Exception as error:  # noqa: BLE001 - what the Router raises is what is looked at
@@ -72,7 +73,9 @@ async def test_example(example: Example, call: Call, kind: Kind, upstream: Upstr
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.shows)
 async def test_model_says_what_the_router_does(example: Example, kind: Kind, rules: Rules, upstream: Upstream) -> None:
     """The model is right on both arms: the contract's rules give the table, upstream's what the stock Router does."""
-    outcome = predict(example.config(kind), example.request, release(), rules, dict.fromkeys(FAILING, kind))
+    outcome = predict(
+        example.config(kind), example.request, release(), rules, dict.fromkeys(FAILING, FAILURES[BEHAVIOURS[kind]])
+    )
 
     if rules is Rules.CONTRACT:
         answered_by = {example.answer} if example.answer else set()
@@ -87,8 +90,10 @@ async def test_each_list_matches_as_this_release_matches_it(kind: Kind, rules: R
     """A provider-stripped key is a chain of its own only in a list that strips providers in this release."""
     chains = [{"al": ["other"]}, {"global": ["global-backup"]}]
     config = Config(DEPLOYMENTS, {"openai/al": "global"}, {kind: chains})
-    outcome = predict(config, Request("openai/al"), release(), rules, dict.fromkeys(FAILING, kind))
-    upstream.reset(dict.fromkeys(FAILING, FAILURES[kind]))
+    outcome = predict(
+        config, Request("openai/al"), release(), rules, dict.fromkeys(FAILING, FAILURES[BEHAVIOURS[kind]])
+    )
+    upstream.reset(dict.fromkeys(FAILING, BEHAVIOURS[kind]))
     router = build_router(config, upstream.url, "openai")
 
     try:

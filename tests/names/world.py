@@ -35,8 +35,14 @@ def build_router(
     chains = {kind.value: [dict(entry) for entry in entries] for kind, entries in config.chains.items()}
     return Router(
         model_list=[*(model_entry(deployment, base_url, provider) for deployment in config.deployments), *more],
-        model_group_alias=dict(config.aliases),
-        **{"num_retries": 0, "disable_cooldowns": True, "max_fallbacks": config.max_fallbacks, **chains, **settings},
+        **{
+            "model_group_alias": dict(config.aliases),
+            "num_retries": 0,
+            "disable_cooldowns": True,
+            "max_fallbacks": config.max_fallbacks,
+            **chains,
+            **settings,
+        },
     )
 
 

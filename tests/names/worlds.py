@@ -1,29 +1,67 @@
 """Whole configurations and a request, drawn so that every step of the contract has something to decide.
 
 A world is plain data, small and readable: it says which deployments there are, what they are called by whom, which of
-them fail, which chains are configured, and what the caller sends. Deployments that are tried by chance alone (the
-siblings of one group) share their fate, so that a world has one outcome.
+them fail and how, which chains are configured, and what the caller sends. Deployments that are tried by chance alone
+(the siblings of one group) share their fate, so that a world has one outcome.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import Enum
 from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
-from litellm_patch.names import CATCH_ALL, Config, Deployment, Kind, Request
+from litellm_patch.names import CATCH_ALL, Chains, Config, Deployment, Failure, Kind, Request
+from upstream import Behaviour
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 TEAMS = ("team-a", "team-b")
+STRANGER = "team-c"
 PUBLIC_NAMES = ("gpt-4.1", "backup", "acme/*", "openai/gpt-4.1")
 GLOBAL_NAMES = ("gpt-4.1", "global", "other", "acme/*", "acme/zeta")
 INTERNAL_NAMES = {team: tuple(f"model_name_{team}_{number}" for number in (1, 2, 3)) for team in TEAMS}
 ALIASES = ("al", "al-2", "gpt-4.1", "openai/al")
 CONCRETE = ("acme/zeta", "acme/eta")
 NOBODY = "nobody"
+
+RAISED = {
+    Behaviour.ERROR: Failure.ERROR,
+    Behaviour.RATE_LIMIT: Failure.ERROR,
+    Behaviour.LATE: Failure.ERROR,
+    Behaviour.CONTEXT_WINDOW: Failure.CONTEXT_WINDOW,
+    Behaviour.CONTENT_POLICY: Failure.CONTENT_POLICY,
+}
+FAILURES = {
+    **RAISED,
+    Behaviour.CONTENT_FILTER: Failure.CUT,
+    Behaviour.REFUSAL: Failure.REFUSED,
+    Behaviour.BREAK_EARLY: Failure.BROKEN,
+}
+OUTAGES = (Behaviour.ERROR, Behaviour.RATE_LIMIT)
+FATES: Mapping[str, Sequence[Behaviour]] = {
+    "acompletion": (*RAISED, Behaviour.CONTENT_FILTER),
+    "stream": (*RAISED, Behaviour.BREAK_EARLY),
+    # OpenAI's client tries again on its own when these are late, whatever litellm asks for
+    "embedding": tuple(behaviour for behaviour in RAISED if behaviour is not Behaviour.LATE),
+    "responses": tuple(behaviour for behaviour in RAISED if behaviour is not Behaviour.LATE),
+    # on Anthropic's protocol litellm maps neither rejection to the list that it belongs to
+    "messages": (*OUTAGES, Behaviour.REFUSAL),
+    "messages-stream": (*OUTAGES, Behaviour.REFUSAL, Behaviour.BREAK_EARLY),
+}
+"""The ways to call, by name, and how a deployment can fail each of them."""
+
+
+class Bucket(Enum):
+    """Which of its two buckets of metadata a request has the caller's team in."""
+
+    USUAL = "the one that the proxy uses for this call"
+    METADATA = "metadata"
+    LITELLM_METADATA = "litellm_metadata"
+    BOTH = "metadata, with another team in litellm_metadata"
 
 
 @dataclass(frozen=True)
@@ -32,34 +70,65 @@ class World:
 
     Attributes:
         config: what the Router is made of.
-        failing: for each deployment that fails, the list of chains that its error belongs to.
+        behaviours: what happens to whoever calls a deployment that does not answer, by its model name.
         request: what the caller sends.
+        call: the way to call, by name.
+        bucket: where the caller's team is found.
+        objects: the aliases that are configured as an object.
     """
 
     config: Config
-    failing: Mapping[str, Kind]
+    behaviours: Mapping[str, Behaviour]
     request: Request
+    call: str = "acompletion"
+    bucket: Bucket = Bucket.USUAL
+    objects: frozenset[str] = frozenset()
+
+    @property
+    def failing(self) -> Mapping[str, Failure]:
+        """How deployments fail, for the model."""
+        return {name: FAILURES[behaviour] for name, behaviour in self.behaviours.items()}
 
 
 @st.composite
-def worlds(draw: st.DrawFn) -> World:
-    """Draw a world; most often one whose caller has something to lose, so that few are drawn in vain."""
-    team = draw(st.sampled_from([*TEAMS, None]))
+def worlds(draw: st.DrawFn, fates: Mapping[str, Sequence[Behaviour]] = FATES) -> World:
+    """Draw a world; most often one whose caller has something to lose, so that few are drawn in vain.
+
+    Args:
+        draw: what Hypothesis draws with.
+        fates: the ways to call, and how a deployment can fail each of them.
+
+    Returns:
+        The world.
+    """
+    call = draw(st.sampled_from([*["acompletion"] * 3, *fates]))
+    team = draw(st.sampled_from([*TEAMS * 2, None, STRANGER]))
     deployments = draw(_deployments(team))
     known = _names_of(deployments)
     aliases = draw(st.dictionaries(st.sampled_from(ALIASES), st.sampled_from([*known, *ALIASES, NOBODY]), max_size=2))
     names = sorted({*known, *aliases, *CONCRETE, NOBODY})
     near = sorted({*_names_of([d for d in deployments if d.usable_by(team)]), *aliases})
-    request = Request(draw(st.sampled_from(near) | st.sampled_from(names)), team)
-    entry = st.builds(
-        lambda key, targets: {key: targets},
-        st.sampled_from(_related(deployments, aliases, request)) | st.sampled_from([*names, CATCH_ALL]),
-        st.lists(st.sampled_from(near) | st.sampled_from(names), min_size=1, max_size=2, unique=True),
+    model = draw(st.sampled_from(near) | st.sampled_from(names))
+    targets = st.lists(st.sampled_from(near) | st.sampled_from(names), min_size=1, max_size=2, unique=True)
+    related = _related(deployments, aliases, model)
+    keys = st.sampled_from(related) | st.sampled_from([*names, CATCH_ALL])
+    chains = st.lists(st.tuples(keys, targets).map(_entry), max_size=3)
+    steered = chains | _steered(chains, st.tuples(st.sampled_from(related), targets).map(_entry))
+    behaviours = draw(_behaviours(deployments, fates[call]))
+    kinds = {Kind.GENERAL, *(FAILURES[behaviour].kind for behaviour in behaviours.values())}
+    config = Config(
+        deployments,
+        aliases,
+        {kind: entries for kind in Kind if (entries := draw(steered if kind in kinds else chains))},
+        default_fallbacks=tuple(draw(st.just([]) | st.just([]) | targets)),
+        max_fallbacks=draw(st.sampled_from([5, 2])),
     )
-    lists = {kind: st.lists(entry, min_size=kind is Kind.GENERAL, max_size=3) for kind in Kind}
-    chains = {kind: found for kind, entries in lists.items() if (found := draw(entries))}
-    config = Config(deployments, aliases, chains, max_fallbacks=draw(st.sampled_from([5, 2])))
-    return World(config, draw(_failing(deployments)), request)
+    admin = team is None and draw(st.booleans())
+    bucket = draw(_buckets(call, team))
+    remembered = bucket not in (Bucket.LITELLM_METADATA, Bucket.BOTH)
+    request = Request(model, team, admin, remembered=remembered)
+    request = draw(st.just(request) | _with_lists(request, behaviours, chains, targets))
+    return World(config, behaviours, request, call, bucket, draw(_subsets(aliases)))
 
 
 @st.composite
@@ -74,14 +143,63 @@ def _deployments(draw: st.DrawFn, caller: str | None) -> tuple[Deployment, ...]:
 
 
 @st.composite
-def _failing(draw: st.DrawFn, deployments: tuple[Deployment, ...]) -> dict[str, Kind]:
+def _behaviours(
+    draw: st.DrawFn, deployments: tuple[Deployment, ...], fates: Sequence[Behaviour]
+) -> dict[str, Behaviour]:
     groups = sorted({_group(deployment) for deployment in deployments})
-    # the first is what examples shrink to
-    fates = {
-        group: draw(st.sampled_from([Kind.GENERAL, Kind.GENERAL, Kind.GENERAL, None, None, *Kind])) for group in groups
-    }
-    found = {deployment.model_name: fates[_group(deployment)] for deployment in deployments}
-    return {name: kind for name, kind in found.items() if kind is not None}
+    # half of a world fails, most of it in the plainest way; the first is what examples shrink to
+    fate = st.sampled_from([Behaviour.ERROR, Behaviour.ANSWER]) | st.sampled_from([Behaviour.ANSWER, *fates])
+    drawn = {group: draw(fate) for group in groups}
+    found = {deployment.model_name: drawn[_group(deployment)] for deployment in deployments}
+    return {name: behaviour for name, behaviour in found.items() if behaviour is not Behaviour.ANSWER}
+
+
+@st.composite
+def _steered(
+    draw: st.DrawFn,
+    chains: st.SearchStrategy[list[dict[str, list[str]]]],
+    entry: st.SearchStrategy[dict[str, list[str]]],
+) -> Chains:
+    """A list with one entry more."""
+    entries = draw(chains)
+    entries.insert(draw(st.integers(0, len(entries))), draw(entry))
+    return entries
+
+
+@st.composite
+def _with_lists(
+    draw: st.DrawFn,
+    request: Request,
+    behaviours: Mapping[str, Behaviour],
+    chains: st.SearchStrategy[list[dict[str, list[str]]]],
+    targets: st.SearchStrategy[list[str]],
+) -> Request:
+    """The request with lists of its own.
+
+    Not in a world where an answer is cut, refused or broken off: what becomes of such lists between the two lookups
+    that follow one of these differs between releases, and has nothing to do with names.
+    """
+    if not all(behaviour in RAISED for behaviour in behaviours.values()):
+        return request
+    if draw(st.booleans()):
+        return replace(request, chains=draw(st.dictionaries(st.sampled_from(Kind), chains, min_size=1)))
+    return replace(request, targets=tuple(draw(targets)))
+
+
+def _buckets(call: str, team: str | None) -> st.SearchStrategy[Bucket]:
+    """The other buckets are of other use to the protocols that the proxy keeps them free for."""
+    if call not in ("acompletion", "stream", "embedding"):
+        return st.just(Bucket.USUAL)
+    return st.sampled_from([bucket for bucket in Bucket if team is not None or bucket is not Bucket.BOTH])
+
+
+def _subsets(aliases: Iterable[str]) -> st.SearchStrategy[frozenset[str]]:
+    return st.frozensets(st.sampled_from(sorted(aliases))) if aliases else st.just(frozenset())
+
+
+def _entry(key_and_targets: tuple[str, list[str]]) -> dict[str, list[str]]:
+    key, targets = key_and_targets
+    return {key: targets}
 
 
 def _group(deployment: Deployment) -> tuple[str, str]:
@@ -91,11 +209,16 @@ def _group(deployment: Deployment) -> tuple[str, str]:
     return deployment.team_id, deployment.public_name
 
 
-def _related(deployments: Iterable[Deployment], aliases: Mapping[str, str], request: Request) -> list[str]:
+def _related(deployments: Iterable[Deployment], aliases: Mapping[str, str], model: str) -> list[str]:
     """Names that have to do with a request, whether or not the contract lets them find its chain."""
-    asked = {request.model, aliases.get(request.model, request.model)}
-    bearing = [d for d in deployments if asked & {d.model_name, d.public_name}]
+    asked = {model, aliases.get(model, model)}
+    bearing = [d for d in deployments if asked & {d.model_name, d.public_name} or _matches(d, asked)]
     return sorted({*asked, *_names_of(bearing)})
+
+
+def _matches(deployment: Deployment, names: Iterable[str]) -> bool:
+    pattern = deployment.public_name or deployment.model_name
+    return pattern.endswith("*") and any(name.startswith(pattern[:-1]) for name in names)
 
 
 def _names_of(deployments: Iterable[Deployment]) -> list[str]:

@@ -70,10 +70,14 @@ def _completion_events(model: str, behaviour: str) -> Iterator[str]:
             {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": model, "choices": [choice]}
         )
 
+    # without it there is no stream yet when it breaks, and litellm sees an error of the call itself
+    yield chunk({"role": "assistant", "content": ""})
     if behaviour == "BREAK_EARLY":
+        # old releases take a connection that just ends for the end of the answer
+        yield _sse({"error": {"message": "the primary went down", "type": "server_error", "code": 500}})
         return
     first, *rest = text_of(model).split(" ")
-    yield chunk({"role": "assistant", "content": first})
+    yield chunk({"content": first})
     if behaviour == "BREAK_LATE":
         return
     for word in rest:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -27,6 +28,7 @@ class Behaviour(Enum):
     ANSWER = "answer"
     ERROR = "error"
     RATE_LIMIT = "rate limit"
+    LATE = "no answer until the client gives up"
     CONTEXT_WINDOW = "context window exceeded"
     CONTENT_POLICY = "content policy violation"
     CONTENT_FILTER = "answer cut by a content filter"
@@ -119,7 +121,10 @@ class _Handler(BaseHTTPRequestHandler):
         model = str(body["model"])
         behaviour = upstream.behaviours.get(model, Behaviour.ANSWER)
         upstream.hits.append(Hit(self.path, model, behaviour))
-        if behaviour in REJECTIONS:
+        if behaviour is Behaviour.LATE:
+            self.close_connection = True
+            self.rfile.read(1)  # ends when the client closes the connection
+        elif behaviour in REJECTIONS:
             self._reject(*REJECTIONS[behaviour])
         elif body.get("stream"):
             self._stream(payloads.events(self.path, model, behaviour.name), broken=behaviour.name.startswith("BREAK"))
@@ -152,7 +157,8 @@ class _Handler(BaseHTTPRequestHandler):
         if broken:
             # the chunk that ends the body never comes, so the client sees the connection break
             self.close_connection = True
-            self.connection.shutdown(socket.SHUT_WR)
+            with suppress(OSError):  # it may be the client that closed it first
+                self.connection.shutdown(socket.SHUT_WR)
         else:
             self.wfile.write(b"0\r\n\r\n")
 
