@@ -46,7 +46,7 @@ def types(session: nox.Session) -> None:
 def tools(session: nox.Session) -> None:
     """Test the tools and the environments; arguments go to pytest."""
     session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "test", "matrix"))
-    selected = session.posargs or ("--numprocesses=auto", "tests/patching", "tests/environments")
+    selected = session.posargs or ("--numprocesses=auto", "tests/patching", "tests/environments", "tests/model")
     session.run("pytest", *selected, env=SCRIPTS)
 
 

@@ -26,9 +26,7 @@ if TYPE_CHECKING:
 
 # the same examples in every run, so that a change is what makes a test fail; each night others, and 50 times as many
 settings.register_profile("ci", derandomize=True, deadline=None, database=None, max_examples=50)
-settings.register_profile(
-    "nightly", deadline=None, max_examples=int(os.environ.get("EXAMPLES", "2500")), print_blob=True
-)
+settings.register_profile("nightly", deadline=None, max_examples=2500, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 # litellm's own import leaves a million objects that stay: let the collector pass them by, and come less often

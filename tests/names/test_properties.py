@@ -1,39 +1,86 @@
-"""Any configuration, any request: the Router does what the model says, the stock one and the patched one."""
+"""Any configuration, any request: the Router does what the model says, the stock one and the patched one.
+
+Each check quotes the sentence of the contract that it holds the Router to.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, Phase, event, example, given, settings
+from hypothesis import strategies as st
 
-from litellm_patch.names import Config, Deployment, Kind, Request, Rules, predict, routed
-from names.release import capabilities, release
-from names.running import run, text_of
-from names.worlds import FATES, World, worlds
+from litellm_patch.names import CATCH_ALL, Config, Deployment, Kind, Outcome, Request, Rules, predict, routed
+from names.labels import labels
+from names.release import ERROR_TEXTS, capabilities, release
+from names.running import Run, run, text_of
+from names.transformations import (
+    MEANINGLESS,
+    keyed_by_one_name,
+    rename_everything,
+    renamed,
+    swap_public_and_internal_keys,
+)
+from names.worlds import FATES, World, group_of, worlds
 from upstream import Behaviour, Upstream
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ERROR_TYPES = {
+    Behaviour.ERROR: "InternalServerError",
+    Behaviour.RATE_LIMIT: "RateLimitError",
+    Behaviour.LATE: "Timeout",
+    Behaviour.CONTEXT_WINDOW: "ContextWindowExceededError",
+    Behaviour.CONTENT_POLICY: "ContentPolicyViolationError",
+    Behaviour.CONTENT_FILTER: "ContentPolicyViolationError",
+}
+A1, A2 = Deployment("model_name_team-a_1", "team-a", "backup"), Deployment("model_name_team-a_2", "team-a", "gpt-4.1")
+B1 = Deployment("model_name_team-b_1", "team-b", "gpt-4.1")
+GLOBAL = Deployment("global")
+DOWN = {A1.model_name: Behaviour.ERROR}
+
+
+def _world(deployments: tuple[Deployment, ...], chains: dict[str, str], model: str, team_id: str | None) -> World:
+    entries = [{key: [target]} for key, target in chains.items()]
+    return World(Config(deployments, {}, {Kind.GENERAL: entries}), {}, Request(model, team_id))
+
+
 TWO_DEFAULTS = World(
-    Config((Deployment("global"),), {}, {Kind.GENERAL: [{"*": ["acme/eta"]}, {"*": ["global"]}]}),
-    {},
-    Request("acme/eta", "team-a"),
+    Config((GLOBAL,), {}, {Kind.GENERAL: [{"*": ["acme/eta"]}, {"*": ["global"]}]}), {}, Request("acme/eta", "team-a")
 )
-ANOTHER_TEAM_S_NAME = World(
-    Config(
-        (Deployment("model_name_team-b_1", "team-b", "gpt-4.1"), Deployment("global")),
-        {},
-        {Kind.GENERAL: [{"*": ["global"]}]},
-    ),
-    {},
-    Request("model_name_team-b_1", "team-a"),
+ANOTHER_TEAM_S_NAME = _world((B1, GLOBAL), {"*": "global"}, B1.model_name, "team-a")
+ANOTHER_TEAM_S_NAME_WITHOUT_A_TEAM = _world((B1, GLOBAL), {"*": "global"}, B1.model_name, None)
+DEFAULT_BY_PUBLIC_NAME = _world((A2,), {"*": "gpt-4.1"}, "acme/eta", "team-a")
+KEY_WITH_A_PROVIDER = replace(
+    _world((A1, A2), {"openai/gpt-4.1": "backup"}, "gpt-4.1", "team-a"), behaviours={A2.model_name: Behaviour.ERROR}
 )
-DEFAULT_BY_PUBLIC_NAME = World(
-    Config((Deployment("model_name_team-a_1", "team-a", "gpt-4.1"),), {}, {Kind.GENERAL: [{"*": ["gpt-4.1"]}]}),
-    {},
-    Request("acme/eta", "team-a"),
+ADMIN_BY_INTERNAL_NAME = replace(
+    _world((A1, B1, GLOBAL), {A1.model_name: "global"}, A1.model_name, None),
+    behaviours=DOWN,
+    request=Request(A1.model_name, admin=True),
 )
+ADMIN_AND_TWO_TEAMS = replace(
+    _world((A2, B1, GLOBAL), {"gpt-4.1": "global"}, "gpt-4.1", None), request=Request("gpt-4.1", admin=True)
+)
+BROKEN_TWICE = replace(
+    _world((A1, A2, GLOBAL), {A1.model_name: A2.model_name, A2.model_name: "global"}, A1.model_name, "team-a"),
+    behaviours={A1.model_name: Behaviour.BREAK_EARLY, A2.model_name: Behaviour.BREAK_EARLY},
+    call="stream",
+)
+INTERNAL_KEY = replace(_world((A1, GLOBAL), {A1.model_name: "global"}, "backup", "team-a"), behaviours=DOWN)
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+of_the_profile = settings(
+    # a falsifying example says enough, and explaining it takes longer than finding it
+    phases=[phase for phase in Phase if phase is not Phase.explain],
+    # the server is told anew for each example what to do
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+a_fifth = settings(of_the_profile, max_examples=max(10, of_the_profile.max_examples // 5))
 
 
 def _fates() -> dict[str, list[Behaviour]]:
@@ -45,37 +92,115 @@ def _fates() -> dict[str, list[Behaviour]]:
 @given(world=worlds(_fates()))
 @example(world=TWO_DEFAULTS)
 @example(world=ANOTHER_TEAM_S_NAME)
-@example(world=replace(ANOTHER_TEAM_S_NAME, request=Request("model_name_team-b_1")))
+@example(world=ANOTHER_TEAM_S_NAME_WITHOUT_A_TEAM)
 @example(world=DEFAULT_BY_PUBLIC_NAME)
-@settings(
-    # a falsifying example says enough, and explaining it takes longer than finding it
-    phases=[phase for phase in Phase if phase is not Phase.explain],
-    # the server is told anew for each example what to do
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@example(world=KEY_WITH_A_PROVIDER)
+@example(world=ADMIN_BY_INTERNAL_NAME)
+@example(world=ADMIN_AND_TWO_TEAMS)
+@example(world=BROKEN_TWICE)
+@of_the_profile
 async def test_the_router_does_what_the_model_says(world: World, rules: Rules, upstream: Upstream) -> None:
+    for label in labels(world, release()):
+        event(label)
     outcome = predict(world.config, world.request, release(), rules, world.failing)
 
     seen = await run(world, upstream)
 
-    event(f"{'answered' if seen.error is None else 'unanswered'} after {len(seen.called)} calls")
+    _check_the_calls(world, seen, outcome)
+    _check_the_answer(world, seen, outcome)
+    _check_the_teams(world, seen)
+    _check_the_error(world, seen, outcome)
+    assert not seen.changed, "Configured and per-request lists are never changed."
+    if rules is Rules.CONTRACT:
+        _check_what_stock_does(world, outcome)
+
+
+def _check_the_calls(world: World, seen: Run, outcome: Outcome) -> None:
+    """The model groups are called in the order of the chains, as often as there, and routed as always."""
     places = [found for group in outcome.called if (found := _routed(world, group))]
-    assert len(seen.called) == len(places), (seen.called, outcome.called)
-    assert all(called in found for called, found in zip(seen.called, places, strict=True)), (
-        seen.called,
-        outcome.called,
-    )
+    assert len(seen.called) == len(places), (seen, outcome)
+    assert all(called in found for called, found in zip(seen.called, places, strict=True)), (seen, outcome)
+
+
+def _check_the_answer(world: World, seen: Run, outcome: Outcome) -> None:
+    """The first lookup name that has a chain of its own wins."""
     assert (seen.error is None) == bool(outcome.answered_by), (seen, outcome)
     if outcome.answered_by:
-        assert seen.called[-1] in outcome.answered_by
-        if world.behaviours.get(seen.called[-1]) is not Behaviour.REFUSAL:
-            assert text_of(seen.called[-1]) in (seen.answer or "")
-    usable = {d.model_name for d in world.config.deployments if d.usable_by(world.request.team_id)}
-    if not world.request.admin:
-        assert usable.issuperset(seen.called)
-    assert not seen.changed
+        last = seen.called[-1]
+        assert last in outcome.answered_by
+        assert world.behaviours.get(last) is Behaviour.REFUSAL or text_of(last) in str(seen.answer)
+
+
+def _check_the_teams(world: World, seen: Run) -> None:
+    """Another team's names never enter, whatever the answer looks like: this is what the upstream saw."""
+    teams = {d.model_name: d.team_id for d in world.config.deployments}
+    called = {teams[name] for name in seen.called} - {None, world.request.team_id}
+    assert not called or (world.request.admin and capabilities().admin_across_teams)
+
+
+def _check_the_error(world: World, seen: Run, outcome: Outcome) -> None:
+    """The messages and the types of the errors when there is no chain stay exactly as they are."""
+    met = [world.behaviours.get(called) for called in seen.called]
+    first = met[0] if met and _routed(world, world.request.model) else None
+    if seen.error is None or first not in ERROR_TYPES or world.call not in {"acompletion", "stream", "embedding"}:
+        return
+    if Behaviour.BREAK_EARLY in met:
+        return  # then it is the error of that stream, which an earlier walk took for an answer
+    assert type(seen.error).__name__ == ERROR_TYPES[first]
+    general = world.request.chains.get(Kind.GENERAL, world.config.entries(Kind.GENERAL))
+    first_lookup = next(iter(outcome.lookups), None)
+    if general and first_lookup and first_lookup.kind is Kind.GENERAL and first_lookup.key is None:
+        assert any(text.format(name=world.request.model) in str(seen.error) for text in ERROR_TEXTS)
+
+
+def _check_what_stock_does(world: World, outcome: Outcome) -> None:
+    """A request that finds a chain of its own today finds the same one."""
+    today = predict(world.config, world.request, release(), Rules.UPSTREAM, world.failing)
+    if all(lookup.key not in {None, CATCH_ALL} for lookup in today.lookups) and not today.delivered:
+        assert (outcome.called, outcome.answered_by) == (today.called, today.answered_by)
+
+
+@given(world=worlds(_fates()), change=st.sampled_from(list(MEANINGLESS.values())))
+@a_fifth
+async def test_what_means_nothing_changes_nothing(
+    world: World, change: Callable[[World], World], upstream: Upstream
+) -> None:
+    """Other names, another order of what is unrelated, one team more: the answer and the calls are the same."""
+    after = change(world)
+
+    seen, seen_after = await run(world, upstream), await run(after, upstream)
+
+    name = renamed if change is rename_everything else str
+    assert [name(str(group)) for group in _groups(world, seen)] == [str(group) for group in _groups(after, seen_after)]
+    assert type(seen.error) is type(seen_after.error)
+
+
+@pytest.mark.fix
+@given(
+    world=worlds(_fates()).map(keyed_by_one_name).filter(lambda world: swap_public_and_internal_keys(world) != world)
+)
+@example(world=INTERNAL_KEY)
+@settings(a_fifth, suppress_health_check=list(HealthCheck))
+async def test_a_key_may_be_public_or_internal(world: World, upstream: Upstream) -> None:
+    """A chain fires for its owner whichever of its two names it is keyed by.
+
+    The answer is the same; a chain that leads back to its own group by the other name may call it once more.
+    """
+    after = swap_public_and_internal_keys(world)
+
+    seen, seen_after = await run(world, upstream), await run(after, upstream)
+
+    assert type(seen.error) is type(seen_after.error)
+    if seen.error is None:
+        assert _groups(world, seen)[-1] == _groups(after, seen_after)[-1]
 
 
 def _routed(world: World, group: str) -> set[str]:
     """Where routing may send a request for a model group."""
     return {d.model_name for d in routed(world.config, replace(world.request, model=group), release())}
+
+
+def _groups(world: World, seen: Run) -> list[tuple[str, str]]:
+    """The calls, where it is chance which of several siblings is called."""
+    groups = {deployment.model_name: group_of(deployment) for deployment in world.config.deployments}
+    return [groups[called] for called in seen.called]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 TEAMS = ("team-a", "team-b")
 STRANGER = "team-c"
+CALLERS = [*((team, False) for team in TEAMS * 2), (None, False), (STRANGER, False), (None, True)]
 PUBLIC_NAMES = ("gpt-4.1", "backup", "acme/*", "openai/gpt-4.1")
 GLOBAL_NAMES = ("gpt-4.1", "global", "other", "acme/*", "acme/zeta")
 INTERNAL_NAMES = {team: tuple(f"model_name_{team}_{number}" for number in (1, 2, 3)) for team in TEAMS}
@@ -102,31 +103,32 @@ def worlds(draw: st.DrawFn, fates: Mapping[str, Sequence[Behaviour]] = FATES) ->
         The world.
     """
     call = draw(st.sampled_from([*["acompletion"] * 3, *fates]))
-    team = draw(st.sampled_from([*TEAMS * 2, None, STRANGER]))
+    team, admin = draw(st.sampled_from(CALLERS))
     deployments = draw(_deployments(team))
     known = _names_of(deployments)
     aliases = draw(st.dictionaries(st.sampled_from(ALIASES), st.sampled_from([*known, *ALIASES, NOBODY]), max_size=2))
     names = sorted({*known, *aliases, *CONCRETE, NOBODY})
-    near = sorted({*_names_of([d for d in deployments if d.usable_by(team)]), *aliases})
-    model = draw(st.sampled_from(near) | st.sampled_from(names))
-    targets = st.lists(st.sampled_from(near) | st.sampled_from(names), min_size=1, max_size=2, unique=True)
-    related = _related(deployments, aliases, model)
-    keys = st.sampled_from(related) | st.sampled_from([*names, CATCH_ALL])
-    chains = st.lists(st.tuples(keys, targets).map(_entry), max_size=3)
-    steered = chains | _steered(chains, st.tuples(st.sampled_from(related), targets).map(_entry))
-    behaviours = draw(_behaviours(deployments, fates[call]))
-    kinds = {Kind.GENERAL, *(FAILURES[behaviour].kind for behaviour in behaviours.values())}
+    near = sorted({*_names_of([d for d in deployments if admin or d.usable_by(team)]), *aliases})
+    model = draw(st.sampled_from(near) | st.sampled_from(names) | st.sampled_from(sorted(aliases) or near))
+    asked = {model, aliases.get(model, model)}
+    bearing = [d for d in deployments if asked & {d.model_name, d.public_name} or _matches(d, asked)]
+    behaviours = draw(_behaviours(deployments, bearing, fates[call]))
+    kinds = {FAILURES[behaviours[d.model_name]].kind for d in bearing if d.model_name in behaviours}
+    answering = _names_of([d for d in deployments if d.usable_by(team) and d.model_name not in behaviours])
+    targets = st.lists(st.sampled_from(answering) | st.sampled_from(near + names), min_size=1, max_size=2, unique=True)
+    related = st.sampled_from(sorted({*asked, *_names_of(bearing)}))
+    entry = st.tuples(related | st.sampled_from(names) | st.just(CATCH_ALL), targets).map(_entry)
+    chains = st.lists(entry, max_size=2)
+    steered = _with_one_more(chains, st.tuples(related, targets).map(_entry))
     config = Config(
         deployments,
         aliases,
-        {kind: entries for kind in Kind if (entries := draw(steered if kind in kinds else chains))},
+        {kind: found for kind in Kind if (found := draw(steered if kind in kinds else chains))},
         default_fallbacks=tuple(draw(st.just([]) | st.just([]) | targets)),
         max_fallbacks=draw(st.sampled_from([5, 2])),
     )
-    admin = team is None and draw(st.booleans())
     bucket = draw(_buckets(call, team))
-    remembered = bucket not in (Bucket.LITELLM_METADATA, Bucket.BOTH)
-    request = Request(model, team, admin, remembered=remembered)
+    request = Request(model, team, admin, remembered=bucket not in {Bucket.LITELLM_METADATA, Bucket.BOTH})
     request = draw(st.just(request) | _with_lists(request, behaviours, chains, targets))
     return World(config, behaviours, request, call, bucket, draw(_subsets(aliases)))
 
@@ -144,23 +146,26 @@ def _deployments(draw: st.DrawFn, caller: str | None) -> tuple[Deployment, ...]:
 
 @st.composite
 def _behaviours(
-    draw: st.DrawFn, deployments: tuple[Deployment, ...], fates: Sequence[Behaviour]
+    draw: st.DrawFn, deployments: Iterable[Deployment], bearing: Iterable[Deployment], fates: Sequence[Behaviour]
 ) -> dict[str, Behaviour]:
-    groups = sorted({_group(deployment) for deployment in deployments})
-    # half of a world fails, most of it in the plainest way; the first is what examples shrink to
-    fate = st.sampled_from([Behaviour.ERROR, Behaviour.ANSWER]) | st.sampled_from([Behaviour.ANSWER, *fates])
-    drawn = {group: draw(fate) for group in groups}
-    found = {deployment.model_name: drawn[_group(deployment)] for deployment in deployments}
+    """What the deployments that bear the request's name do, most often fail; and the others, most often answer."""
+    asked = {group_of(deployment) for deployment in bearing}
+    groups = sorted({group_of(deployment) for deployment in deployments})
+    # the first is what examples shrink to
+    special = [fate for fate in fates if FAILURES[fate] is not Failure.ERROR]
+    fate_if_asked = st.sampled_from([Behaviour.ERROR, *fates, *special, Behaviour.ANSWER])
+    fate = st.sampled_from([Behaviour.ANSWER, Behaviour.ANSWER, Behaviour.ERROR]) | st.sampled_from(fates)
+    drawn = {group: draw(fate_if_asked if group in asked else fate) for group in groups}
+    found = {deployment.model_name: drawn[group_of(deployment)] for deployment in deployments}
     return {name: behaviour for name, behaviour in found.items() if behaviour is not Behaviour.ANSWER}
 
 
 @st.composite
-def _steered(
+def _with_one_more(
     draw: st.DrawFn,
     chains: st.SearchStrategy[list[dict[str, list[str]]]],
     entry: st.SearchStrategy[dict[str, list[str]]],
 ) -> Chains:
-    """A list with one entry more."""
     entries = draw(chains)
     entries.insert(draw(st.integers(0, len(entries))), draw(entry))
     return entries
@@ -202,18 +207,11 @@ def _entry(key_and_targets: tuple[str, list[str]]) -> dict[str, list[str]]:
     return {key: targets}
 
 
-def _group(deployment: Deployment) -> tuple[str, str]:
+def group_of(deployment: Deployment) -> tuple[str, str]:
     """What routing may choose it from by chance: those of its team with its public name, or just itself."""
     if deployment.team_id is None or deployment.public_name is None:
         return "", deployment.model_name
     return deployment.team_id, deployment.public_name
-
-
-def _related(deployments: Iterable[Deployment], aliases: Mapping[str, str], model: str) -> list[str]:
-    """Names that have to do with a request, whether or not the contract lets them find its chain."""
-    asked = {model, aliases.get(model, model)}
-    bearing = [d for d in deployments if asked & {d.model_name, d.public_name} or _matches(d, asked)]
-    return sorted({*asked, *_names_of(bearing)})
 
 
 def _matches(deployment: Deployment, names: Iterable[str]) -> bool:

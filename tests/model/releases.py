@@ -1,0 +1,19 @@
+"""Releases as data: one that can do everything and one that can do nothing, and any between."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+from hypothesis import strategies as st
+
+from litellm_patch.names import Release
+
+ABILITIES = tuple(field.name for field in fields(Release) if field.type == "bool")
+INFERRED = {"gpt-4.1": "openai"}
+ABLE = Release(**dict.fromkeys(ABILITIES, True), inferred=INFERRED)
+PLAIN = Release(**dict.fromkeys(ABILITIES, False))
+
+
+def releases() -> st.SearchStrategy[Release]:
+    """Any combination of what releases can do: what is true of the model must not depend on it."""
+    return st.builds(Release, inferred=st.sampled_from([{}, INFERRED]), **dict.fromkeys(ABILITIES, st.booleans()))

@@ -1,0 +1,127 @@
+"""What a world is about, in a few words each: shown by Hypothesis, and all of them must be reached by what is drawn."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from litellm_patch.names import CATCH_ALL, Failure, Kind, Lookup, Release, Request, Rules, lookup_names, predict, routed
+from names.worlds import FATES, STRANGER, Bucket
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from names.worlds import World
+
+STEPS = ("requested name", "alias target", "internal name", "public name", "original request", "catch-all", "nothing")
+
+
+def labels(world: World, release: Release) -> frozenset[str]:
+    """What there is to see in a world by the contract's rules.
+
+    Args:
+        world: a configuration and a request.
+        release: how the release behaves.
+
+    Returns:
+        The labels; see ``possible`` for all there are.
+    """
+    return frozenset(_of_the_request(world, release)) | frozenset(_of_the_outcome(world, release))
+
+
+def possible(release: Release) -> frozenset[str]:
+    """All labels that some world of a release can have.
+
+    Args:
+        release: how the release behaves.
+
+    Returns:
+        The labels.
+    """
+    chains = {f"{kind.value}: {step}" for kind in Kind for step in STEPS}
+    found = {
+        *chains,
+        *(f"{call}: {fate.value}" for call, fates in FATES.items() for fate in fates),
+        *(f"team in {bucket.name}" for bucket in Bucket),
+        *("own team", "stranger", "no team", "admin", "admin served from a team", "another team's name"),
+        *("alias in object form", "lists brought along", "client-side list", "default fallbacks", "wildcard"),
+        *("routed to the default", "answered", "unanswered", "arms differ", "depth exhausted"),
+        *("cut answer delivered", "cut answer recovered", "refusal delivered", "refusal recovered"),
+    }
+    gone = set()
+    if not release.resumes_original:
+        gone |= {f"{kind.value}: original request" for kind in Kind}
+    if release.exact_typed_lists:
+        gone |= {f"{kind.value}: catch-all" for kind in Kind if kind is not Kind.GENERAL}
+    if not release.refusals_fall_back:
+        gone |= {"refusal recovered"}
+    if not release.admin_across_teams:
+        gone |= {"admin served from a team"}
+    return frozenset(found - gone)
+
+
+def _of_the_request(world: World, release: Release) -> Iterator[str]:
+    request, config = world.request, world.config
+    yield f"team in {world.bucket.name}"
+    yield _caller(request)
+    served = routed(config, request, release)
+    if request.admin and any(d.team_id is not None for d in served):
+        yield "admin served from a team"
+    named = [d for d in config.deployments if d.model_name == request.model]
+    if named and not any(d.usable_by(request.team_id) for d in named):
+        yield "another team's name"
+    if request.model in world.objects:
+        yield "alias in object form"
+    if any("*" in (d.public_name or d.model_name) for d in served):
+        yield "wildcard"
+    if served and served != routed(replace(config, chains={}, default_fallbacks=()), request, release):
+        yield "routed to the default"
+    if request.chains:
+        yield "lists brought along"
+    if request.targets is not None:
+        yield "client-side list"
+    if config.default_fallbacks:
+        yield "default fallbacks"
+
+
+def _of_the_outcome(world: World, release: Release) -> Iterator[str]:
+    outcome = predict(world.config, world.request, release, Rules.CONTRACT, world.failing)
+    yield "answered" if outcome.answered_by else "unanswered"
+    if outcome != predict(world.config, world.request, release, Rules.UPSTREAM, world.failing):
+        yield "arms differ"
+    if len(outcome.lookups) > world.config.max_fallbacks:
+        yield "depth exhausted"
+    for lookup in outcome.lookups:
+        yield f"{lookup.kind.value}: {_step(world, lookup, release)}"
+    for group in outcome.called:
+        for deployment in routed(world.config, replace(world.request, model=group), release)[:1]:
+            if deployment.model_name in world.behaviours:
+                yield f"{world.call}: {world.behaviours[deployment.model_name].value}"
+            what = {Failure.CUT: "cut answer", Failure.REFUSED: "refusal"}.get(
+                world.failing.get(deployment.model_name, Failure.ERROR)
+            )
+            if what:
+                yield f"{what} {'delivered' if group in outcome.delivered else 'recovered'}"
+
+
+def _caller(request: Request) -> str:
+    if request.team_id is None:
+        return "admin" if request.admin else "no team"
+    return "stranger" if request.team_id == STRANGER else "own team"
+
+
+def _step(world: World, lookup: Lookup, release: Release) -> str:
+    """The step of the contract that gave a lookup the name which found its chain."""
+    hop = replace(world.request, model=lookup.model)
+    if lookup.key is None:
+        return "nothing"
+    if lookup.key == CATCH_ALL:
+        return "catch-all"
+    if lookup.key == lookup.model:
+        return "requested name"
+    if lookup.key not in lookup_names(world.config, hop, release, Rules.CONTRACT):
+        return "original request"
+    if lookup.key == world.config.aliases.get(lookup.model):
+        return "alias target"
+    internal = {deployment.model_name for deployment in routed(world.config, hop, release)}
+    return "internal name" if lookup.key in internal else "public name"
