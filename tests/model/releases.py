@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -10,8 +11,10 @@ from litellm_patch.names import Release
 
 ABILITIES = tuple(field.name for field in fields(Release) if field.type == "bool")
 INFERRED = {"gpt-4.1": "openai"}
-ABLE = Release(**dict.fromkeys(ABILITIES, True), inferred=INFERRED)
-PLAIN = Release(**dict.fromkeys(ABILITIES, False))
+EVERYTHING: dict[str, Any] = dict.fromkeys(ABILITIES, True)
+NOTHING: dict[str, Any] = dict.fromkeys(ABILITIES, False)
+ABLE = Release(**EVERYTHING, inferred=INFERRED)
+PLAIN = Release(**NOTHING)
 
 
 def releases() -> st.SearchStrategy[Release]:

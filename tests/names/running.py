@@ -82,8 +82,9 @@ def router_of(world: World, url: str) -> Router:
     provider = BY_NAME[world.call].provider
     entries = []
     for deployment in world.config.deployments:
-        late = world.behaviours.get(deployment.model_name) is Behaviour.LATE
-        entry = model_entry(deployment, url, provider, **({"timeout": PATIENCE_IN_SECONDS} if late else {}))
+        entry = model_entry(deployment, url, provider)
+        if world.behaviours.get(deployment.model_name) is Behaviour.LATE:
+            entry["litellm_params"]["timeout"] = PATIENCE_IN_SECONDS
         entry["litellm_params"]["model"] = f"{provider}/{place_of(deployment.model_name)}"
         entries.append(entry)
     aliases = {
