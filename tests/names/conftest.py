@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import litellm
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 from litellm_patch.names import Rules
 from names.release import litellm_version
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 # the same examples in every run, so that a change is what makes a test fail; each night others, and 50 times as many
 settings.register_profile("ci", derandomize=True, deadline=None, database=None, max_examples=50)
 settings.register_profile("nightly", deadline=None, max_examples=2500, print_blob=True)
+# that something fails is enough: which is the smallest example does not matter
+settings.register_profile(
+    "mutants", settings.get_profile("ci"), derandomize=True, database=None, phases=[Phase.explicit, Phase.generate]
+)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 # litellm's own import leaves a million objects that stay: let the collector pass them by, and come less often

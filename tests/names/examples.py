@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from litellm_patch.names import Chains, Config, Deployment, Kind, Request
 
-A1, A2, A3 = "model_name_team-a_1", "model_name_team-a_2", "model_name_team-a_3"
+A1, A2, A3, A4 = (f"model_name_team-a_{number}" for number in (1, 2, 3, 4))
 B1, B2 = "model_name_team-b_1", "model_name_team-b_2"
 TEAM_A, TEAM_B = "team-a", "team-b"
 
@@ -24,10 +24,13 @@ DEPLOYMENTS = (
     Deployment("y"),
     Deployment("z"),
 )
-FAILING = frozenset({A1, A3, B1, "global", "y", "z"})
-ALIASES = {"al": "gpt-4.1", "al-global": "global", "x": "y", "y": "z", "al-a1": A1}
+FAILING = frozenset({A1, A3, B1, "global", "y", "z", "acme/*", "acme/zeta"})
+ALIASES = {"al": "gpt-4.1", "al-global": "global", "x": "y", "y": "z", "al-a1": A1, A4: "global"}
 WILDCARD = (Deployment(A3, TEAM_A, "acme/*"),)
+GLOBAL_WILDCARD = (Deployment("acme/*"),)
 SIBLING = (Deployment(A3, TEAM_A, "gpt-4.1"),)
+NAMED_LIKE_AN_ALIAS = (Deployment(A4, TEAM_A, "fourth"),)
+NAMED_LIKE_A_PUBLIC_NAME = (Deployment("gpt-4.1", TEAM_A, "second"),)
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,11 +80,24 @@ EXAMPLES = (
     Example("an alias of an alias is not followed", "x", None, [{"z": ["global-backup"]}], None, fix=False),
     Example("wildcard, internal key", "acme/zeta", TEAM_A, [{A3: [A2]}], A2, more=WILDCARD),
     Example("wildcard, public key", "acme/zeta", TEAM_A, [{"acme/*": [A2]}], A2, more=WILDCARD),
+    Example(
+        "a global wildcard's key", "acme/zeta", None, [{"acme/*": ["other"]}], None, fix=False, more=GLOBAL_WILDCARD
+    ),
     Example("a sibling's internal key", "gpt-4.1", TEAM_A, [{A3: [A2]}], A2, more=SIBLING),
     Example("no team, no team's chain", "gpt-4.1", None, [{A1: ["other"]}], None, fix=False),
     Example("an alias reaches no other team's chain", "al-a1", TEAM_B, [{A1: ["other"]}], None, fix=False),
     Example("an alias of one's own internal name", "al-a1", TEAM_A, [{A1: [A2]}], A2),
     Example("an alias of one's own internal name, public key", "al-a1", TEAM_A, [{"gpt-4.1": [A2]}], A2),
+    Example("an alias named like an internal name", A4, TEAM_A, [{"fourth": [A2]}], A2, more=NAMED_LIKE_AN_ALIAS),
+    Example(
+        "no public name of a public name",
+        A1,
+        TEAM_A,
+        [{"second": ["other"]}],
+        None,
+        fix=False,
+        more=NAMED_LIKE_A_PUBLIC_NAME,
+    ),
     Example(
         "siblings in the order of the model list", "gpt-4.1", TEAM_A, [{A3: ["other"]}, {A1: [A2]}], A2, more=SIBLING
     ),

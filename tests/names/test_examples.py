@@ -85,15 +85,18 @@ async def test_model_says_what_the_router_does(example: Example, kind: Kind, rul
     assert answered_by == outcome.answered_by
 
 
-@pytest.mark.parametrize("kind", Kind, ids=lambda kind: kind.name.lower())
-async def test_each_list_matches_as_this_release_matches_it(kind: Kind, rules: Rules, upstream: Upstream) -> None:
+@pytest.mark.parametrize(
+    "behaviour", [*BEHAVIOURS.values(), Behaviour.CONTENT_FILTER], ids=lambda behaviour: behaviour.name.lower()
+)
+async def test_each_list_matches_as_this_release_matches_it(
+    behaviour: Behaviour, rules: Rules, upstream: Upstream
+) -> None:
     """A provider-stripped key is a chain of its own only in a list that strips providers in this release."""
+    failure = FAILURES[behaviour]
     chains = [{"al": ["other"]}, {"global": ["global-backup"]}]
-    config = Config(DEPLOYMENTS, {"openai/al": "global"}, {kind: chains})
-    outcome = predict(
-        config, Request("openai/al"), release(), rules, dict.fromkeys(FAILING, FAILURES[BEHAVIOURS[kind]])
-    )
-    upstream.reset(dict.fromkeys(FAILING, BEHAVIOURS[kind]))
+    config = Config(DEPLOYMENTS, {"openai/al": "global"}, {failure.kind: chains})
+    outcome = predict(config, Request("openai/al"), release(), rules, dict.fromkeys(FAILING, failure))
+    upstream.reset(dict.fromkeys(FAILING, behaviour))
     router = build_router(config, upstream.url, "openai")
 
     try:

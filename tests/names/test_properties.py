@@ -76,7 +76,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 of_the_profile = settings(
     # a falsifying example says enough, and explaining it takes longer than finding it
-    phases=[phase for phase in Phase if phase is not Phase.explain],
+    phases=[phase for phase in settings().phases if phase is not Phase.explain],
     # the server is told anew for each example what to do
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

@@ -7,6 +7,7 @@ import dataclasses
 from types import SimpleNamespace
 from typing import Any
 
+import litellm
 import pytest
 
 from litellm_patch.names import Config, Deployment, Kind
@@ -140,10 +141,15 @@ async def test_a_proxy_admin_without_a_team(upstream: Upstream) -> None:
     assert answer == "answer from other"
 
 
-async def test_a_provider_is_stripped_from_an_alias_target_as_from_a_requested_name(upstream: Upstream) -> None:
-    upstream.reset({"openai/primary": Behaviour.ERROR})
-    deployments = (Deployment("openai/primary"), Deployment("other"))
-    config = Config(deployments, {"al": "openai/primary"}, {Kind.GENERAL: [{"primary": ["other"]}]})
+@pytest.mark.parametrize("provider", ["openai", "in-house"])
+async def test_a_provider_is_stripped_from_an_alias_target_as_from_a_requested_name(
+    provider: str, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A provider that litellm knows, or one that was registered as a plain text, as custom providers are."""
+    monkeypatch.setattr(litellm, "provider_list", [*litellm.provider_list, "in-house"])
+    upstream.reset({f"{provider}/primary": Behaviour.ERROR})
+    deployments = (Deployment(f"{provider}/primary"), Deployment("other"))
+    config = Config(deployments, {"al": f"{provider}/primary"}, {Kind.GENERAL: [{"primary": ["other"]}]})
     router = build_router(config, upstream.url, "openai")
 
     assert await _answer(ACOMPLETION, router, "al", team_id=None) == "answer from other"

@@ -6,12 +6,13 @@ import copy
 import sys
 from collections import Counter
 from contextlib import contextmanager
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from litellm_patch.names import Config, Kind
-from names.calls import ACOMPLETION, CALLS, MESSAGES, STREAM, Call
+from litellm_patch.names import Config, Deployment, Kind
+from names.calls import ACOMPLETION, CALLS, MESSAGES, MESSAGES_CALL, MESSAGES_STREAM, STREAM, Call
 from names.examples import A1, A2, ALIASES, B1, DEPLOYMENTS, FAILING, SIBLING, TEAM_A, TEAM_B
 from names.release import capabilities
 from names.world import build_router, continuing_router
@@ -237,16 +238,67 @@ async def test_a_team_s_request_stays_with_the_team(upstream: Upstream) -> None:
 
 
 @pytest.mark.skipif(not capabilities().continuation, reason="this release never continues a broken stream")
+@pytest.mark.parametrize("brought_along", [False, True], ids=["configured", "brought along"])
 @pytest.mark.parametrize("model", ["gpt-4.1", "al", A1])
-async def test_a_target_with_parameters_of_its_own_never_continues_a_stream(model: str, upstream: Upstream) -> None:
+async def test_a_target_with_parameters_of_its_own_never_continues_a_stream(
+    model: str,
+    brought_along: bool,  # noqa: FBT001 - from the table
+    upstream: Upstream,
+) -> None:
     """The check that says whether a stream may go on must see the very chain that would take it over."""
     upstream.reset({A1: Behaviour.BREAK_LATE})
     chain: Any = {A1: [{"model": A2, "temperature": 0}]}
-    router = continuing_router(_config(chain), upstream.url)
+    router = continuing_router(_config({A1: [A2]}) if brought_along else _config(chain), upstream.url)
 
     with pytest.raises(Exception, match="onnection"):
-        await STREAM(router, model, TEAM_A)
+        await STREAM(router, model, TEAM_A, **({"fallbacks": [chain]} if brought_along else {}))
     assert upstream.models_called == (A1,)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        pytest.param(_config({key: ["other"]}, kind=kind), id=f"{owner} chain, {kind.name.lower()}")
+        for owner, key in (("nobody's", "nobody"), ("another team's", B1))
+        for kind in (Kind.GENERAL, Kind.CONTENT_POLICY)
+    ],
+)
+@pytest.mark.parametrize(
+    ("call", "behaviour", "delivered"),
+    [
+        (ACOMPLETION, Behaviour.CONTENT_FILTER, f"answer from {A1}"),
+        (MESSAGES_CALL, Behaviour.REFUSAL, ""),
+        (MESSAGES_STREAM, Behaviour.REFUSAL, '"stop_reason": "refusal"'),
+    ],
+    ids=["cut answer", "refusal", "streamed refusal"],
+)
+async def test_an_answer_that_no_chain_can_better_is_delivered(
+    call: Call, behaviour: Behaviour, delivered: str, config: Config, upstream: Upstream
+) -> None:
+    upstream.reset({A1: behaviour})
+    router = build_router(config, upstream.url, call.provider)
+
+    assert delivered in await call(router, "gpt-4.1", TEAM_A)
+    assert upstream.models_called == (A1,)
+
+
+@pytest.mark.skipif(not capabilities().cooldown_gate, reason="this release has no cooldown gate")
+@pytest.mark.parametrize(("key", "found"), [("global", True), ("nobody", False)])
+async def test_a_cooldown_without_a_request_at_hand(key: str, found: bool) -> None:  # noqa: FBT001 - from the table
+    """Who cools a deployment down may not know the request; upstream's own callers and tests need not."""
+    gate = import_module("litellm.router_utils.cooldown_handlers")._has_fallback_group
+    router = build_router(_config({key: ["other"]}), "http://127.0.0.1", "openai")
+
+    assert gate(getattr(router, "_core_ctx", router), "global") is found
+
+
+async def test_a_provider_within_a_name_is_not_stripped(upstream: Upstream) -> None:
+    upstream.reset({"my/openai/primary": Behaviour.ERROR})
+    deployments = (Deployment("my/openai/primary"), Deployment("other"))
+    config = Config(deployments, {"al": "my/openai/primary"}, {Kind.GENERAL: [{"my/primary": ["other"]}]})
+
+    assert await _outcome(build_router(config, upstream.url, "openai"), "al", None) is None
+    assert upstream.models_called == ("my/openai/primary",)
 
 
 async def _outcome(router: Any, model: str, team_id: Any, **request: Any) -> str | None:

@@ -25,7 +25,7 @@ CALLERS = [*((team, False) for team in TEAMS * 2), (None, False), (STRANGER, Fal
 PUBLIC_NAMES = ("gpt-4.1", "backup", "acme/*", "openai/gpt-4.1")
 GLOBAL_NAMES = ("gpt-4.1", "global", "other", "acme/*", "acme/zeta")
 INTERNAL_NAMES = {team: tuple(f"model_name_{team}_{number}" for number in (1, 2, 3)) for team in TEAMS}
-ALIASES = ("al", "al-2", "gpt-4.1", "openai/al")
+ALIASES = ("al", "al-2", "gpt-4.1", "openai/al", "model_name_team-a_1")
 CONCRETE = ("acme/zeta", "acme/eta")
 NOBODY = "nobody"
 
