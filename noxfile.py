@@ -75,6 +75,14 @@ def names(session: nox.Session, litellm: str) -> None:
     run_matrix(session, "--release", litellm)
 
 
+@nox.session(default=False)
+def mutants(session: nox.Session) -> None:
+    """Prove the suite with wrong patches that it must notice, in both ends of each range; ``--release`` is one."""
+    session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "matrix"))
+    folders = ("--folder", f"{session.virtualenv.location}/cells", "--results", ".cache/mutants")
+    session.run("python", "-m", "mutants", *folders, *session.posargs, env={"PYTHONPATH": "scripts:tests"})
+
+
 def run_matrix(session: nox.Session, *arguments: str) -> None:
     """Run cells of the matrix, in environments of this session's own."""
     session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "matrix"))

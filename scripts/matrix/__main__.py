@@ -24,7 +24,18 @@ if TYPE_CHECKING:
 _SHARD = re.compile(r"([1-9][0-9]*)/([1-9][0-9]*)")
 
 
-def _shard(text: str) -> Shard:
+def shard_of(text: str) -> Shard:
+    """What a command's argument calls a shard.
+
+    Args:
+        text: such as ``2/4``.
+
+    Returns:
+        The shard.
+
+    Raises:
+        argparse.ArgumentTypeError: there is no such shard.
+    """
     match = _SHARD.fullmatch(text)
     if not match or int(match[1]) > int(match[2]):
         raise argparse.ArgumentTypeError(f"{text!r} is no shard; the second of four is 2/4")
@@ -46,7 +57,7 @@ def main(arguments: Sequence[str]) -> int:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--release", help="one release")
     which.add_argument("--select", choices=SELECTIONS, default="ends", help="which releases (default: %(default)s)")
-    parser.add_argument("--shard", type=_shard, default=Shard(1, 1), help="which part of them, such as 2/4")
+    parser.add_argument("--shard", type=shard_of, default=Shard(1, 1), help="which part of them, such as 2/4")
     options, pytest_arguments = parser.parse_known_args(arguments)
     try:
         ledger = load_ledger(bundled_folder())

@@ -1,0 +1,148 @@
+"""Run the mutants of the oldest and the newest release of each patch, and list those that the suite does not notice."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from packaging.version import InvalidVersion, Version
+from rich.console import Console
+from rich.progress import Progress
+
+from litellm_patch.errors import LitellmPatchError
+from litellm_patch.ledger import bundled_folder, load_ledger
+from litellm_patch.target import find_target
+from matrix.__main__ import shard_of
+from matrix.breakage import find_breakage
+from matrix.environment import HERE, ROOT, UntrustedEnvironmentError, apply_patch, ready
+from matrix.selection import SELECTIONS, Shard, select
+from mutants.equivalents import EquivalentsError, load_equivalents, stale, unexplained
+from mutants.verdict import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from litellm_patch.ledger import Release
+
+EQUIVALENTS = Path(__file__).with_name("equivalent.toml")
+FATES = ("killed", "timed out", "survived", "unreachable")
+
+
+class BrokenSuiteError(Exception):
+    """The suite does not pass without a mutant, so what it says of one means nothing."""
+
+
+def run_release(release: Release, folder: Path) -> list[Verdict]:
+    """Run the mutants of one release.
+
+    Args:
+        release: the ledger's entry.
+        folder: where its environment is, or goes.
+
+    Returns:
+        A verdict for each mutant.
+
+    Raises:
+        UntrustedEnvironmentError: the environment cannot be made, or is not what it should be.
+        BrokenSuiteError: the suite fails without a mutant; has its output.
+    """
+    environment = ready(folder, release, HERE / "requirements.txt")
+    package = find_target(folder).package
+    with tempfile.TemporaryDirectory(prefix="litellm-patch-mutants-") as scratch:
+        stock, results = Path(scratch) / "stock", Path(scratch) / "results.jsonl"
+        files = [Path(file.path).relative_to(package.name) for file in release.files]
+        for file in files:
+            (stock / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(package / file, stock / file)
+        apply_patch(environment)
+        os.environ["HYPOTHESIS_PROFILE"] = "mutants"
+        arguments: list[str | Path] = ["-W", "ignore", "-m", "mutants.inside", stock, package, results, *files]
+        tests = ("--", "tests/names", "--arm=patched", "-q", "-p", "no:cacheprovider", "-p", "no:warnings")
+        done = environment.run(*arguments, *tests, path=(ROOT / "scripts", ROOT / "tests"))
+        if done.returncode:
+            raise BrokenSuiteError(f"the suite fails without a mutant:\n{done.stdout}")
+        lines = results.read_text(encoding="utf-8").splitlines() if results.is_file() else []
+    return [Verdict(**json.loads(line)) for line in lines]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the mutants of a selection of releases.
+
+    Args:
+        arguments: see ``--help``.
+
+    Returns:
+        0 if every survivor is named as equivalent and every such name is a survivor's, 1 if not, 2 if nothing can be
+        run.
+    """
+    parser = argparse.ArgumentParser(prog="mutants", description=__doc__)
+    parser.add_argument("--folder", type=Path, required=True, help="where environments are made, one a shard")
+    parser.add_argument(
+        "--results", type=Path, required=True, help="a folder for the verdicts, one JSON file a release"
+    )
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--release", help="one release")
+    which.add_argument("--select", choices=SELECTIONS, default="ends", help="which releases (default: %(default)s)")
+    parser.add_argument("--shard", type=shard_of, default=Shard(1, 1), help="which part of them, such as 2/4")
+    options = parser.parse_args(arguments)
+    try:
+        ledger = load_ledger(bundled_folder())
+        equivalents = load_equivalents(EQUIVALENTS)
+        chosen = [ledger.find(Version(options.release))] if options.release else select(ledger.releases, options.select)
+    except (LitellmPatchError, EquivalentsError, InvalidVersion) as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 2
+    releases = [release for release in options.shard.of(chosen) if not find_breakage(release.version)]
+    folder = options.folder.resolve() / f"shard-{options.shard.number}-of-{options.shard.count}"
+    verdicts: list[Verdict] = []
+    left = 0
+    console = Console(soft_wrap=True, highlight=False, markup=False)
+    with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
+        for release in progress.track(releases, description="releases"):
+            try:
+                found = run_release(release, folder)
+            except (UntrustedEnvironmentError, LitellmPatchError, BrokenSuiteError) as error:
+                sys.stderr.write(f"error: litellm {release.version}: {error}\n")
+                return 2
+            _write(options.results, str(release.version), found)
+            survivors = unexplained([verdict for verdict in found if verdict.fate == "survived"], equivalents)
+            for verdict in survivors:
+                console.print(
+                    f"  survived: {verdict.function}, {verdict.operator}: {verdict.before} -> {verdict.after}"
+                )
+            console.print(
+                f"litellm {release.version}: {_summary(found)}; {len(survivors)} of the survivors unexplained"
+            )
+            verdicts += found
+            left += len(survivors)
+    console.print(f"{len(releases)} releases: {_summary(verdicts)}")
+    # an entry may be about one release only: who ran a part cannot tell
+    rotten = stale(verdicts, equivalents) if len(releases) == len(select(ledger.releases, "ends")) else []
+    for entry in rotten:
+        console.print(f"  no survivor any more: {entry.function}, {entry.operator}: {entry.before} -> {entry.after}")
+    return 1 if left or rotten else 0
+
+
+def _summary(verdicts: Sequence[Verdict]) -> str:
+    counts = Counter(verdict.fate for verdict in verdicts)
+    return f"{len(verdicts)} mutants, " + ", ".join(f"{counts[fate]} {fate}" for fate in FATES)
+
+
+def _write(folder: Path, version: str, verdicts: Sequence[Verdict]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{version}.json"
+    beside = path.with_suffix(".new")
+    lines = ",\n".join(json.dumps(vars(verdict)) for verdict in verdicts)
+    beside.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+    beside.replace(path)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,224 @@
+"""What can be wrong with an expression or a statement: each operator gives other nodes in place of one."""
+
+from __future__ import annotations
+
+import ast
+import copy
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+
+    Operator = Callable[[ast.AST, Collection[int]], Iterator[ast.AST]]
+
+OPPOSITES: dict[type[ast.cmpop], type[ast.cmpop]] = {
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.In: ast.NotIn,
+    ast.NotIn: ast.In,
+    ast.Is: ast.IsNot,
+    ast.IsNot: ast.Is,
+    ast.Lt: ast.GtE,
+    ast.GtE: ast.Lt,
+    ast.Gt: ast.LtE,
+    ast.LtE: ast.Gt,
+}
+TEAM_OF_REQUEST = "get_request_team_id"
+BUCKETS = ("metadata", "litellm_metadata")
+
+
+def skip_a_check(node: ast.AST, lines: Collection[int]) -> Iterator[ast.AST]:
+    """A condition that always or never holds."""
+    del lines
+    if isinstance(node, (ast.If, ast.IfExp, ast.While)):
+        for value in (True, False):
+            yield _with(node, test=ast.Constant(value))
+    if isinstance(node, ast.comprehension):
+        for number in range(len(node.ifs)):
+            for value in (True, False):
+                yield _with(node, ifs=[*node.ifs[:number], ast.Constant(value), *node.ifs[number + 1 :]])
+
+
+def turn_a_comparison(node: ast.AST, lines: Collection[int]) -> Iterator[ast.AST]:
+    """The opposite of a comparison, or of a negation."""
+    del lines
+    if isinstance(node, ast.Compare) and len(node.ops) == 1:
+        yield _with(node, ops=[OPPOSITES[type(node.ops[0])]()])
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+        yield copy.deepcopy(node.operand)
+
+
+def forget_an_operand(node: ast.AST, lines: Collection[int]) -> Iterator[ast.AST]:
+    """``a or b`` as ``a``, as ``b``, and as ``a and b``."""
+    del lines
+    if isinstance(node, ast.BoolOp):
+        yield _with(node, op=ast.And() if isinstance(node.op, ast.Or) else ast.Or())
+        for number in range(len(node.values)):
+            values = node.values[:number] + node.values[number + 1 :]
+            yield _with(node, values=values) if values[1:] else copy.deepcopy(values[0])
+
+
+def change_a_constant(node: ast.AST, lines: Collection[int]) -> Iterator[ast.AST]:
+    """Another text, number or truth value."""
+    del lines
+    if isinstance(node, ast.Constant):
+        if isinstance(node.value, bool):
+            yield ast.Constant(not node.value)
+        elif isinstance(node.value, int):
+            yield ast.Constant(node.value + 1)
+        elif isinstance(node.value, str):
+            yield ast.Constant(f"{node.value}-mutated")
+
+
+def drop_a_statement(node: ast.AST, lines: Collection[int]) -> Iterator[ast.AST]:
+    """A step, a return or a skip that is missing."""
+    for name, body in _bodies(node):
+        for number, statement in enumerate(body):
+            droppable = isinstance(statement, (ast.Expr, ast.Return, ast.Continue, ast.Break, ast.Raise, ast.For))
+            if droppable and statement.lineno in lines and not _is_docstring(statement):
+                yield _with(node, **{name: [*body[:number], ast.Pass(), *body[number + 1 :]]})
+
+
+def swap_steps(node: ast.AST, lines: Collection[int]) -> Iterator[ast.AST]:
+    """Two steps in the wrong order: neighbouring loops or statements, or neighbours in a tuple or list."""
+    for name, body in _bodies(node):
+        for number, (first, second) in enumerate(pairwise(body)):
+            steps = (ast.Expr, ast.For, ast.If)
+            swappable = isinstance(first, steps) and isinstance(second, steps) and not _is_docstring(first)
+            if swappable and {first.lineno, second.lineno} <= set(lines):
+                yield _with(node, **{name: [*body[:number], second, first, *body[number + 2 :]]})
+    if isinstance(node, (ast.Tuple, ast.List)) and isinstance(node.ctx, ast.Load):
+        for number, (one, other) in enumerate(pairwise(node.elts)):
+            yield _with(node, elts=[*node.elts[:number], other, one, *node.elts[number + 2 :]])
+
+
+def forget_an_element(node: ast.AST, lines: Collection[int]) -> Iterator[ast.AST]:
+    """A tuple or list without one of its elements, or with one twice: a name left out, or looked up again."""
+    del lines
+    if isinstance(node, (ast.Tuple, ast.List)) and isinstance(node.ctx, ast.Load):
+        for number, element in enumerate(node.elts):
+            yield _with(node, elts=node.elts[:number] + node.elts[number + 1 :])
+            yield _with(node, elts=[*node.elts, element])
+
+
+def skip_a_call(node: ast.AST, lines: Collection[int]) -> Iterator[ast.AST]:
+    """A call's first argument instead of its result, as if a filter let everything pass; or without a keyword."""
+    del lines
+    if isinstance(node, ast.Call):
+        if node.args and not isinstance(node.args[0], (ast.Starred, ast.GeneratorExp)):
+            yield copy.deepcopy(node.args[0])
+        for number in range(len(node.keywords)):
+            yield _with(node, keywords=node.keywords[:number] + node.keywords[number + 1 :])
+
+
+def take_the_last(node: ast.AST, lines: Collection[int]) -> Iterator[ast.AST]:
+    """The last match instead of the first; and a list that keeps its repeats."""
+    del lines
+    if not isinstance(node, ast.Call):
+        return
+    if isinstance(node.func, ast.Name) and node.func.id == "next" and len(node.args) == len(("matches", "default")):
+        every = ast.List([node.args[1], ast.Starred(node.args[0], ast.Load())], ast.Load())
+        yield ast.Subscript(every, ast.Constant(-1), ast.Load())
+    if isinstance(node.func, ast.Attribute) and node.func.attr == "fromkeys":
+        yield copy.deepcopy(node.args[0])
+
+
+def follow_a_second_alias(node: ast.AST, lines: Collection[int]) -> Iterator[ast.AST]:
+    """An alias of an alias, resolved once more."""
+    del lines
+    if isinstance(node, ast.Call) and "alias" in ast.unparse(node):
+        for name in [found for found in ast.walk(node) if isinstance(found, ast.Name) and found is not node.func]:
+            once_more = ast.BoolOp(ast.Or(), [copy.deepcopy(node), ast.Name(name.id, ast.Load())])
+            if not _is_receiver(name, node):
+                yield _substituted(node, name, once_more)
+
+
+def read_one_bucket(node: ast.AST, lines: Collection[int]) -> Iterator[ast.AST]:
+    """The team from one of the two buckets of metadata only."""
+    del lines
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == TEAM_OF_REQUEST:
+        for bucket in BUCKETS:
+            text = f"({ast.unparse(node.args[0])}.get({bucket!r}) or {{}}).get('user_api_key_team_id')"
+            yield ast.parse(text, mode="eval").body
+
+
+def mistake_a_name(node: ast.AST, lines: Collection[int]) -> Iterator[ast.AST]:
+    """In a loop over several things at once, one of them for another."""
+    targets = [node.target] if isinstance(node, ast.For) else []
+    if isinstance(node, (ast.GeneratorExp, ast.ListComp, ast.SetComp)):
+        targets = [generator.target for generator in node.generators]
+    bound = [[e.id for e in t.elts if isinstance(e, ast.Name)] for t in targets if isinstance(t, ast.Tuple)]
+    for names in bound:
+        for use in [n for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)]:
+            if use.id in names and use.lineno in lines:
+                for other in sorted(set(names) - {use.id, "_"}):
+                    yield _substituted(node, use, ast.Name(other, ast.Load()))
+
+
+def change_the_list(node: ast.AST, lines: Collection[int]) -> Iterator[ast.AST]:
+    """A new function that takes an entry out of the very list it is given."""
+    if isinstance(node, ast.FunctionDef) and node.lineno in lines:
+        for argument in [*node.args.args, *node.args.kwonlyargs]:
+            if argument.arg in {"fallbacks", "chains"}:
+                pop = ast.parse(f"isinstance({argument.arg}, list) and {argument.arg} and {argument.arg}.pop()").body
+                docstring = node.body[:1] if _is_docstring(node.body[0]) else []
+                yield _with(node, body=[*docstring, *pop, *node.body[len(docstring) :]])
+
+
+OPERATORS: tuple[Operator, ...] = (
+    skip_a_check,
+    turn_a_comparison,
+    forget_an_operand,
+    change_a_constant,
+    drop_a_statement,
+    swap_steps,
+    forget_an_element,
+    skip_a_call,
+    take_the_last,
+    follow_a_second_alias,
+    read_one_bucket,
+    mistake_a_name,
+    change_the_list,
+)
+
+
+def _with(node: ast.AST, **fields: object) -> ast.AST:
+    changed = copy.copy(node)
+    for name, value in fields.items():
+        setattr(changed, name, value)
+    return copy.deepcopy(changed)
+
+
+def _substituted(root: ast.AST, old: ast.AST, new: ast.AST) -> ast.AST:
+    """A copy of a tree with one node replaced."""
+    position = [found is old for found in ast.walk(root)].index(True)
+    changed = copy.deepcopy(root)
+    target = list(ast.walk(changed))[position]
+
+    class Replace(ast.NodeTransformer):
+        def visit(self, node: ast.AST) -> ast.AST:
+            return new if node is target else self.generic_visit(node)
+
+    replaced = Replace().visit(changed)
+    assert isinstance(replaced, ast.AST)
+    return replaced
+
+
+def _bodies(node: ast.AST) -> Iterator[tuple[str, list[ast.stmt]]]:
+    for name in ("body", "orelse", "finalbody"):
+        body = getattr(node, name, None)
+        if isinstance(body, list) and not isinstance(node, ast.ClassDef):
+            yield name, body
+
+
+def _is_docstring(statement: ast.stmt) -> bool:
+    return (
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Constant)
+        and isinstance(statement.value.value, str)
+    )
+
+
+def _is_receiver(name: ast.Name, call: ast.Call) -> bool:
+    return any(found is name for found in ast.walk(call.func))

@@ -1,0 +1,173 @@
+"""The mutator itself: only what a patch adds is changed, each change is another program, and nobody is let off."""
+
+from __future__ import annotations
+
+import marshal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mutants import __main__ as command
+from mutants.equivalents import Equivalent, EquivalentsError, load_equivalents, stale, unexplained
+from mutants.generate import FORGET_A_HUNK, Mutant, added_lines, mutants
+from mutants.verdict import Verdict
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+STOCK = """\
+def lookup(chains, name):
+    return chains.get(name)
+
+
+def untouched(names):
+    return names or ["untouched"]
+"""
+PATCHED = '''\
+def names_of(router, kwargs, name):
+    """The names of a request."""
+    target = router.alias(name)
+    team = get_request_team_id(kwargs)
+    yield name
+    if target and team != "nobody":
+        yield target
+    for group, shown in router.pairs(name):
+        yield group
+
+
+def lookup(chains, name):
+    return next((chains[n] for n in names_of(chains, {}, name) if n in chains), None)
+
+
+def untouched(names):
+    return names or ["untouched"]
+'''
+
+
+def _mutants() -> list[Mutant]:
+    return list(mutants("sample.py", STOCK, PATCHED))
+
+
+def _changes(operator: str) -> set[tuple[str, str]]:
+    return {(mutant.before, mutant.after) for mutant in _mutants() if mutant.operator == operator}
+
+
+def test_only_what_the_patch_adds_is_changed() -> None:
+    assert added_lines(STOCK, PATCHED) == {*range(1, 12), 13}
+    assert {mutant.function for mutant in _mutants()} == {"names_of", "lookup"}
+
+
+def test_each_mutant_is_another_program() -> None:
+    images = [marshal.dumps(mutant.code) for mutant in _mutants()]
+
+    assert len(images) == len(set(images))
+    assert marshal.dumps(compile(PATCHED, "sample.py", "exec")) not in images
+
+
+@pytest.mark.parametrize(
+    ("operator", "change"),
+    [
+        ("drop_a_statement", ("yield name", "pass")),
+        ("swap_steps", ("yield name", "yield name")),
+        ("skip_a_check", ("if target and team != 'nobody':", "if True:")),
+        ("turn_a_comparison", ("team != 'nobody'", "team == 'nobody'")),
+        ("forget_an_operand", ("target and team != 'nobody'", "target")),
+        ("change_a_constant", ("'nobody'", "'nobody-mutated'")),
+        ("skip_a_call", ("router.alias(name)", "name")),
+        ("follow_a_second_alias", ("router.alias(name)", "router.alias(router.alias(name) or name)")),
+        (
+            "read_one_bucket",
+            ("get_request_team_id(kwargs)", "(kwargs.get('metadata') or {}).get('user_api_key_team_id')"),
+        ),
+        ("mistake_a_name", ("yield group", "yield shown")),
+        (
+            FORGET_A_HUNK,
+            (
+                "return next((chains[n] for n in names_of(chains, {}, name) if n in chains), None)",
+                "return chains.get(name)",
+            ),
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_the_contract_warns_of_is_among_them(operator: str, change: tuple[str, str]) -> None:
+    assert change in _changes(operator)
+
+
+def test_a_mutant_runs_as_it_reads() -> None:
+    code = next(m.code for m in _mutants() if m.operator == FORGET_A_HUNK)
+    space: dict[str, object] = {}
+    exec(code, space)  # noqa: S102 - our own sample
+
+    lookup = space["lookup"]
+    assert callable(lookup)
+    assert lookup({"a": 1}, "a") == 1
+
+
+SURVIVOR = Verdict("f.py", "names_of", "drop_a_statement", "yield name", "pass", "survived")
+ENTRY = Equivalent("names_of", "drop_a_statement", "yield name", "pass", "it is yielded twice")
+
+
+def test_a_survivor_is_unexplained_unless_it_is_named() -> None:
+    other = Equivalent("names_of", "drop_a_statement", "yield target", "pass", "a reason")
+
+    assert unexplained([SURVIVOR], [other]) == [SURVIVOR]
+    assert unexplained([SURVIVOR], [ENTRY]) == []
+
+
+def test_an_entry_without_a_survivor_is_stale() -> None:
+    killed = Verdict("f.py", "names_of", "drop_a_statement", "yield name", "pass", "killed", "test_x")
+
+    assert stale([killed], [ENTRY]) == [ENTRY]
+    assert stale([killed, SURVIVOR], [ENTRY]) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[[equivalent]]\nfunction = "f"\n', "must have"),
+        ('[[equivalent]]\nfunction = "f"\noperator = "o"\nbefore = "b"\nafter = "a"\nreason = " "\n', "empty"),
+        ('[[equivalent]]\nfunction = "f"\noperator = "o"\nbefore = "b"\nafter = "a"\nreason = "r"\n' * 2, "twice"),
+    ],
+)
+def test_a_wrong_file_is_refused(text: str, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "equivalent.toml"
+    path.write_text(text, encoding="utf-8")
+
+    with pytest.raises(EquivalentsError, match=said):
+        load_equivalents(path)
+
+
+def _main(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, verdicts: list[Verdict]) -> int:
+    monkeypatch.setattr(command, "run_release", lambda *_: verdicts)
+    monkeypatch.setattr(command, "load_equivalents", lambda _: [ENTRY])
+    folders = ["--folder", str(tmp_path / "cells"), "--results", str(tmp_path / "results")]
+    return command.main([*folders, "--release", "1.109.1"])
+
+
+def test_an_unexplained_survivor_fails_the_run(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unnamed = Verdict("f.py", "lookup", "skip_a_check", "if a:", "if True:", "survived")
+
+    assert _main(monkeypatch, tmp_path, [SURVIVOR]) == 0
+    assert _main(monkeypatch, tmp_path, [SURVIVOR, unnamed]) == 1
+    assert "survived: lookup, skip_a_check: if a: -> if True:" in capsys.readouterr().out
+
+
+def test_a_suite_that_fails_by_itself_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object) -> list[Verdict]:
+        raise command.BrokenSuiteError("the suite fails without a mutant")
+
+    monkeypatch.setattr(command, "run_release", broken)
+
+    code = command.main(["--folder", str(tmp_path), "--results", str(tmp_path), "--release", "1.109.1"])
+
+    assert code == 2
+    assert "without a mutant" in capsys.readouterr().err
+
+
+def test_an_unknown_release_is_an_error(tmp_path: Path) -> None:
+    assert command.main(["--folder", str(tmp_path), "--results", str(tmp_path), "--release", "0.0.1"]) == 2
