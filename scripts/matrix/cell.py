@@ -62,7 +62,9 @@ def run_cell(
 def _run_arm(arm: str, environment: Environment, pytest_arguments: Sequence[str]) -> tuple[bool, str, dict[str, int]]:
     with tempfile.TemporaryDirectory(prefix="litellm-patch-cell-") as scratch:
         outcomes = Path(scratch) / "outcomes.json"
-        options = (f"--arm={arm}", f"--outcomes={outcomes}", "--tb=short", "-q", "-p", "no:cacheprovider")
+        # litellm warns of its own types by the page
+        looks = ("--tb=short", "-q", "--disable-warnings", "-p", "no:cacheprovider")
+        options = (f"--arm={arm}", f"--outcomes={outcomes}", *looks)
         done = environment.run(
             *("-m", "pytest", "tests/names", *options, *pytest_arguments), path=(ROOT / "scripts", ROOT / "tests")
         )

@@ -38,7 +38,7 @@ class Forks:
         self._alive = _functions_alive(package)
         self._kills: dict[str, int] = {}
         self._pools: list[ThreadPoolExecutor] = []
-        self.sane = False
+        self.said = ""
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
@@ -46,20 +46,28 @@ class Forks:
 
         The first run is in this process, and leaves it with all that litellm imports or makes on first use.
         """
-        self.sane = not _run(session)
-        if not self.sane:
+        self.said = _run(session)
+        if self.said:
             return True
         gc.collect()
         gc.unfreeze()
         self._pools = [found for found in gc.get_objects() if isinstance(found, ThreadPoolExecutor)]
         gc.freeze()
+        self._must_survive(session)
         for mutant in self._mutants():
             swaps = list(_swaps(mutant.code, self._alive[mutant.file]))
             fate, by = self._fork(session, swaps) if swaps else ("unreachable", "")
             if by:
                 self._kills[by] = self._kills.get(by, 0) + 1
             self._write([Verdict(mutant.file, *mutant.key, fate, by)])
+        self._must_survive(session)
         return True
+
+    def _must_survive(self, session: pytest.Session) -> None:
+        """A fork without a mutant passes: else it is being a fork, or the order of the tests, that fails them."""
+        fate, by = self._fork(session, ())
+        if fate != "survived":
+            self.said = f"{by} ({fate}, in a fork)"
 
     def _mutants(self) -> Iterator[Mutant]:
         for file in self._files:
@@ -192,8 +200,10 @@ def main(arguments: Sequence[str]) -> int:
     for file in files:
         importlib.import_module(".".join((package.name, *Path(file).with_suffix("").parts)))
     forks = Forks(stock, package, files, results)
-    pytest.main(list(pytest_arguments), plugins=[forks])
-    return 0 if forks.sane else 1
+    code = pytest.main(list(pytest_arguments), plugins=[forks])
+    if forks.said:
+        print(f"fails without a mutant: {forks.said}")  # noqa: T201 - for whoever started this
+    return 1 if code or forks.said else 0
 
 
 if __name__ == "__main__":

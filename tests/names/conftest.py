@@ -17,9 +17,11 @@ import litellm
 import pytest
 from hypothesis import Phase, settings
 
-from litellm_patch.names import Rules
+from litellm_patch.names import Config, Deployment, Kind, Rules
+from names.calls import MESSAGES
 from names.release import litellm_version
-from upstream import Upstream
+from names.world import build_router
+from upstream import Behaviour, Upstream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,6 +92,20 @@ def running_upstream() -> Iterator[Upstream]:
     """One server for the whole run."""
     with Upstream() as upstream:
         yield upstream
+
+
+@pytest.fixture(scope="session")
+def broken_sync_streams_recover(running_upstream: Upstream) -> bool:
+    """Whether a synchronous stream that breaks is taken over by a chain of its own group.
+
+    Where it is not, the group is called over and over, chain or not, until Python gives up: here until it answers.
+    """
+    running_upstream.reset({"primary": Behaviour.BREAK_EARLY}, calls=3)
+    config = Config((Deployment("primary"), Deployment("other")), {}, {Kind.GENERAL: [{"primary": ["other"]}]})
+    router = build_router(config, running_upstream.url, "openai")
+    for _ in router.completion(model="primary", messages=MESSAGES, stream=True):
+        pass
+    return running_upstream.models_called == ("primary", "other")
 
 
 @pytest.fixture

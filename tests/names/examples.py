@@ -25,7 +25,10 @@ DEPLOYMENTS = (
     Deployment("z"),
 )
 FAILING = frozenset({A1, A3, B1, "global", "y", "z", "acme/*", "acme/zeta"})
-ALIASES = {"al": "gpt-4.1", "al-global": "global", "x": "y", "y": "z", "al-a1": A1, A4: "global"}
+ALIASES = {
+    **{"al": "gpt-4.1", "al-global": "global", "x": "y", "y": "z", "al-a1": A1},
+    **{A4: "global", "al-id": f"id-of-{A1}"},
+}
 WILDCARD = (Deployment(A3, TEAM_A, "acme/*"),)
 GLOBAL_WILDCARD = (Deployment("acme/*"),)
 SIBLING = (Deployment(A3, TEAM_A, "gpt-4.1"),)
@@ -86,6 +89,8 @@ EXAMPLES = (
     Example("a sibling's internal key", "gpt-4.1", TEAM_A, [{A3: [A2]}], A2, more=SIBLING),
     Example("no team, no team's chain", "gpt-4.1", None, [{A1: ["other"]}], None, fix=False),
     Example("an alias reaches no other team's chain", "al-a1", TEAM_B, [{A1: ["other"]}], None, fix=False),
+    Example("no public name of another team's", B1, TEAM_A, [{"gpt-4.1": ["other"]}], None, fix=False),
+    Example("an alias of a deployment id", "al-id", TEAM_A, [{A1: ["other"]}, {"gpt-4.1": ["other"]}], None, fix=False),
     Example("an alias of one's own internal name", "al-a1", TEAM_A, [{A1: [A2]}], A2),
     Example("an alias of one's own internal name, public key", "al-a1", TEAM_A, [{"gpt-4.1": [A2]}], A2),
     Example("an alias named like an internal name", A4, TEAM_A, [{"fourth": [A2]}], A2, more=NAMED_LIKE_AN_ALIAS),

@@ -36,6 +36,7 @@ class Capabilities:
     continuation: bool
     cooldown_gate: bool
     routing_groups: bool
+    groups_before_ids: bool
     sync_calls_know_teams: bool
     admin_across_teams: bool
 
@@ -53,6 +54,7 @@ def capabilities() -> Capabilities:
         continuation=hasattr(core, "_mid_stream_continuation_eligible"),
         cooldown_gate=hasattr(cooldown_handlers, "_has_fallback_group"),
         routing_groups=hasattr(core, "_get_routing_group_deployments"),
+        groups_before_ids=_routes_to("twin", "twin"),
         admin_across_teams=_routes_to("probe-only", "model_name_probe_4", caller=ADMIN),
         sync_calls_know_teams=_sync_routing_knows_teams(),
     )
@@ -95,6 +97,8 @@ def _routes_to(name: str, model_name: str, caller: Mapping[str, object] = TEAM, 
         model_list=[
             {"model_name": "shared", "litellm_params": params},
             {"model_name": "probe/*", "litellm_params": params},
+            {"model_name": "twin", "litellm_params": params},
+            {"model_name": "other", "litellm_params": params, "model_info": {"id": "twin"}},
             _owned("model_name_probe_1", "shared", params),
             _owned("model_name_probe_2", "probe/*", params),
             _owned("model_name_probe_3", "default", params),
@@ -108,7 +112,8 @@ def _routes_to(name: str, model_name: str, caller: Mapping[str, object] = TEAM, 
         )
     except BadRequestError:
         return False
-    return [deployment["model_name"] for deployment in deployments] == [model_name]
+    # a deployment that was chosen by its id comes alone
+    return isinstance(deployments, list) and [d["model_name"] for d in deployments] == [model_name]
 
 
 def _inferred(handlers: ModuleType, bare: str, provider: str) -> dict[str, str]:

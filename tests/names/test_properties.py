@@ -57,6 +57,28 @@ DEFAULT_BY_PUBLIC_NAME = _world((A2,), {"*": "gpt-4.1"}, "acme/eta", "team-a")
 KEY_WITH_A_PROVIDER = replace(
     _world((A1, A2), {"openai/gpt-4.1": "backup"}, "gpt-4.1", "team-a"), behaviours={A2.model_name: Behaviour.ERROR}
 )
+KEY_WITH_A_PROVIDER_FIRST = replace(
+    _world((A2, GLOBAL), {"openai/gpt-4.1": "other", A2.model_name: "global"}, "gpt-4.1", "team-a"),
+    behaviours={A2.model_name: Behaviour.ERROR},
+)
+GLOBAL_GROUP_WITH_A_PUBLIC_NAME = replace(
+    _world((A2, Deployment("gpt-4.1"), GLOBAL), {A2.model_name: "global"}, "gpt-4.1", "team-a"),
+    behaviours={A2.model_name: Behaviour.ERROR, "gpt-4.1": Behaviour.ERROR},
+)
+INTERNAL_NAME_THAT_IS_AN_ALIAS = World(
+    Config(
+        (A1, A2, GLOBAL),
+        {A1.model_name: A2.model_name},
+        {Kind.GENERAL: [{"gpt-4.1": ["other"]}, {"backup": ["global"]}]},
+    ),
+    {A2.model_name: Behaviour.ERROR},
+    Request(A1.model_name, "team-a"),
+)
+ALIAS_OF_AN_ALIAS_OF_ANOTHER_TEAM_S_NAME = World(
+    Config((B1, GLOBAL), {"al": "al-2", "al-2": B1.model_name}, {Kind.GENERAL: [{"al-2": ["global"]}]}),
+    {},
+    Request("al", "team-a"),
+)
 ADMIN_BY_INTERNAL_NAME = replace(
     _world((A1, B1, GLOBAL), {A1.model_name: "global"}, A1.model_name, None),
     behaviours=DOWN,
@@ -64,6 +86,18 @@ ADMIN_BY_INTERNAL_NAME = replace(
 )
 ADMIN_AND_TWO_TEAMS = replace(
     _world((A2, B1, GLOBAL), {"gpt-4.1": "global"}, "gpt-4.1", None), request=Request("gpt-4.1", admin=True)
+)
+ADMIN_AND_TWO_INTERNAL_NAMES = replace(
+    _world((A2, B1, GLOBAL), {A2.model_name: "global"}, "gpt-4.1", None), request=Request("gpt-4.1", admin=True)
+)
+ADMIN_AT_A_HOP = World(
+    Config(
+        (A1, GLOBAL, Deployment("other")),
+        {},
+        {Kind.GENERAL: [{A1.model_name: ["global"]}], Kind.CONTEXT_WINDOW: [{A1.model_name: ["other"]}]},
+    ),
+    {A1.model_name: Behaviour.ERROR, "global": Behaviour.CONTEXT_WINDOW},
+    Request("backup", admin=True),
 )
 BROKEN_TWICE = replace(
     _world((A1, A2, GLOBAL), {A1.model_name: A2.model_name, A2.model_name: "global"}, A1.model_name, "team-a"),
@@ -95,8 +129,14 @@ def _fates() -> dict[str, list[Behaviour]]:
 @example(world=ANOTHER_TEAM_S_NAME_WITHOUT_A_TEAM)
 @example(world=DEFAULT_BY_PUBLIC_NAME)
 @example(world=KEY_WITH_A_PROVIDER)
+@example(world=KEY_WITH_A_PROVIDER_FIRST)
+@example(world=GLOBAL_GROUP_WITH_A_PUBLIC_NAME)
+@example(world=INTERNAL_NAME_THAT_IS_AN_ALIAS)
+@example(world=ALIAS_OF_AN_ALIAS_OF_ANOTHER_TEAM_S_NAME)
 @example(world=ADMIN_BY_INTERNAL_NAME)
 @example(world=ADMIN_AND_TWO_TEAMS)
+@example(world=ADMIN_AND_TWO_INTERNAL_NAMES)
+@example(world=ADMIN_AT_A_HOP)
 @example(world=BROKEN_TWICE)
 @of_the_profile
 async def test_the_router_does_what_the_model_says(world: World, rules: Rules, upstream: Upstream) -> None:

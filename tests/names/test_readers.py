@@ -53,7 +53,14 @@ async def test_an_answer_cut_by_a_content_filter(model: str, upstream: Upstream)
 
 @NAMES
 @pytest.mark.parametrize("call", _streams(), ids=lambda call: call.name)
-async def test_a_stream_broken_before_its_first_text(call: Call, model: str, upstream: Upstream) -> None:
+async def test_a_stream_broken_before_its_first_text(
+    call: Call,
+    model: str,
+    upstream: Upstream,
+    broken_sync_streams_recover: bool,  # noqa: FBT001 - a fixture
+) -> None:
+    if call.sync and not broken_sync_streams_recover:
+        pytest.skip("this release calls the group of a broken synchronous stream again, without end")
     router = _router(upstream, call, Behaviour.BREAK_EARLY)
 
     assert await _answer(call, router, model) == f"answer from {A2}"
@@ -153,6 +160,47 @@ async def test_a_provider_is_stripped_from_an_alias_target_as_from_a_requested_n
     router = build_router(config, upstream.url, "openai")
 
     assert await _answer(ACOMPLETION, router, "al", team_id=None) == "answer from other"
+
+
+async def test_a_provider_within_a_public_name_is_not_stripped(upstream: Upstream) -> None:
+    upstream.reset({A3: Behaviour.ERROR})
+    deployments = (*DEPLOYMENTS, Deployment(A3, TEAM_A, "my/openai/primary"))
+    config = Config(deployments, {}, {Kind.GENERAL: [{"my/primary": ["other"]}, {A3: [A2]}]})
+    router = build_router(config, upstream.url, "openai")
+
+    assert await _answer(ACOMPLETION, router, "my/openai/primary") == f"answer from {A2}"
+
+
+async def test_a_team_s_deployment_without_a_public_name_has_no_second_name(upstream: Upstream) -> None:
+    """And stands in the way of none of its siblings'."""
+    upstream.reset({A3: Behaviour.ERROR})
+    siblings = [
+        model_entry(Deployment(A3, TEAM_A, public), upstream.url, "openai", model_id=f"sibling-{number}")
+        for number, public in enumerate((None, "third"))
+    ]
+    config = Config(DEPLOYMENTS, {}, {Kind.GENERAL: [{"team_public_model_name": ["other"]}, {"third": [A2]}]})
+    router = build_router(config, upstream.url, "openai", more=siblings)
+
+    assert await _answer(ACOMPLETION, router, A3) == f"answer from {A2}"
+
+
+@_needs("groups_before_ids")
+async def test_a_model_group_that_is_a_deployment_s_id_too(upstream: Upstream) -> None:
+    """Where routing takes such a name for the model group, it has that group's further names."""
+    upstream.reset({"z": Behaviour.ERROR})
+    named_like_a_group = model_entry(Deployment("spare"), upstream.url, "openai", model_id="y")
+    config = Config(DEPLOYMENTS, ALIASES, {Kind.GENERAL: [{"z": ["other"]}]})
+    router = build_router(config, upstream.url, "openai", more=[named_like_a_group])
+
+    assert await _answer(ACOMPLETION, router, "y", team_id=None) == "answer from other"
+
+
+@_needs("routing_groups")
+async def test_routing_groups_are_in_nobody_s_way(upstream: Upstream) -> None:
+    group = {"group_name": "group", "models": [A1], "routing_strategy": "simple-shuffle"}
+    router = _router(upstream, ACOMPLETION, Behaviour.ERROR, routing_groups=[group])
+
+    assert await _answer(ACOMPLETION, router, "gpt-4.1") == f"answer from {A2}"
 
 
 async def test_a_catch_all_is_no_chain_of_a_public_name_that_is_a_star(upstream: Upstream) -> None:

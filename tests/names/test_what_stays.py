@@ -15,7 +15,7 @@ from litellm_patch.names import Config, Deployment, Kind
 from names.calls import ACOMPLETION, CALLS, MESSAGES, MESSAGES_CALL, MESSAGES_STREAM, STREAM, Call
 from names.examples import A1, A2, ALIASES, B1, DEPLOYMENTS, FAILING, SIBLING, TEAM_A, TEAM_B
 from names.release import capabilities
-from names.world import build_router, continuing_router
+from names.world import build_router, continuing_router, model_entry
 from upstream import Behaviour, Upstream
 
 if TYPE_CHECKING:
@@ -27,6 +27,10 @@ NEW_CODE = {
     *("get_lookup_groups_with_chain", "lookup_groups_with_chain"),
     *("_fallback_keys", "_has_own_chain", "_routed_names", "_own_public_names", "_routing_answer"),
 }
+
+# lists that hold no chain as the Router knows them
+WITHOUT_A_KEY: list[Any] = [[], [{}], [None], [5], [{5: ["other"]}], [{A1: ["other"], "second": ["other"]}]]
+RESOLVING = {"get_fallback_lookup_names", "_routed_names"}
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -97,7 +101,7 @@ async def test_the_list_is_matched_as_often_as_on_stock(model: str, key: str, up
 
     assert called["get_fallback_model_group"] == 1
     if key == model:
-        assert not {"get_fallback_lookup_names", "_routed_names"} & set(called)  # stock resolves it: nothing to resolve
+        assert not RESOLVING & set(called)  # stock resolves it: nothing to resolve
 
 
 @pytest.mark.parametrize("team_id", [TEAM_A, TEAM_B, None])
@@ -121,29 +125,31 @@ async def test_a_deployment_id_is_no_alias(upstream: Upstream) -> None:
 
 @pytest.mark.parametrize(
     "fallbacks",
-    [["other"], [{"model": "other"}], ["other", {"model": "backup"}], ["other", {A1: [A2]}], [{A1: [A2]}, "other"]],
+    [["z"], [{"model": "z"}], ["z", {"model": "backup"}], ["z", {A1: [A2]}], [{A1: [A2]}, "z"]],
     ids=["strings", "objects", "mixed", "string, then chain", "chain, then string"],
 )
 async def test_client_side_lists(fallbacks: list[Any], upstream: Upstream) -> None:
+    """The name has one letter: as long as an entry of a list of chains."""
     upstream.reset({A1: Behaviour.ERROR})
     router = build_router(_config({A1: [A2]}), upstream.url, "openai")
 
-    assert await ACOMPLETION(router, "gpt-4.1", TEAM_A, fallbacks=copy.deepcopy(fallbacks)) == "answer from other"
-    assert upstream.models_called == (A1, "other")
+    assert await ACOMPLETION(router, "gpt-4.1", TEAM_A, fallbacks=copy.deepcopy(fallbacks)) == "answer from z"
+    assert upstream.models_called == (A1, "z")
 
 
 @pytest.mark.parametrize(
     "fallbacks",
-    [[], [{}], [{"": []}], [{A1: None}], [None], [5], [{5: ["other"]}], [{A1: ["other"], "second": ["other"]}]],
+    [*WITHOUT_A_KEY, [{"": []}], [{A1: None}]],
     ids=repr,
 )
 async def test_malformed_lists_give_the_request_s_own_error(fallbacks: list[Any], upstream: Upstream) -> None:
     upstream.reset({A1: Behaviour.ERROR})
     router = build_router(_config(), upstream.url, "openai")
 
-    with pytest.raises(Exception, match="the primary is down"):
+    with _functions_called() as called, pytest.raises(Exception, match="the primary is down"):
         await ACOMPLETION(router, "gpt-4.1", TEAM_A, fallbacks=fallbacks)
     assert upstream.models_called == (A1,)
+    assert not RESOLVING & set(called) or fallbacks not in WITHOUT_A_KEY
 
 
 @pytest.mark.parametrize("team_id", [5, ["team-a"], {"team": "a"}, ""], ids=repr)
@@ -280,6 +286,36 @@ async def test_an_answer_that_no_chain_can_better_is_delivered(
 
     assert delivered in await call(router, "gpt-4.1", TEAM_A)
     assert upstream.models_called == (A1,)
+
+
+async def test_a_deployment_that_nobody_owns_has_no_public_name(upstream: Upstream) -> None:
+    """Whatever its ``model_info`` says, as a row of a database may."""
+    upstream.reset({"global": Behaviour.ERROR})
+    router = build_router(_config({"public": ["other"]}), upstream.url, "openai")
+    for deployment in router.model_list:
+        if deployment["model_name"] == "global":
+            deployment["model_info"]["team_public_model_name"] = "public"
+
+    assert await _outcome(router, "global", None) is None
+    assert upstream.models_called == ("global",)
+
+
+@pytest.mark.skipif(not capabilities().cooldown_gate, reason="this release has no cooldown gate")
+@pytest.mark.parametrize(("siblings", "cooled_down"), [(0, False), (1, True)], ids=["alone", "one of two"])
+async def test_a_deployment_without_a_chain_is_cooled_down_if_it_has_a_sibling(
+    siblings: int,
+    cooled_down: bool,  # noqa: FBT001 - from the table
+) -> None:
+    handlers = import_module("litellm.router_utils.cooldown_handlers")
+    more = [model_entry(Deployment("global"), "http://127.0.0.1", "openai", model_id="sibling")][:siblings]
+    config = _config({"nobody": ["other"]})
+    settings = {"disable_cooldowns": False, "allowed_fails": 0}
+    router = build_router(config, "http://127.0.0.1", "openai", more=more, **settings)
+
+    judged = handlers._should_cooldown_deployment(
+        getattr(router, "_core_ctx", router), "id-of-global", 429, Exception("busy"), requested_model_group="global"
+    )
+    assert judged is cooled_down
 
 
 @pytest.mark.skipif(not capabilities().cooldown_gate, reason="this release has no cooldown gate")

@@ -7,6 +7,7 @@ plain and streamed. Standard library only, so that it runs in any environment a 
 from __future__ import annotations
 
 import json
+import math
 import socket
 import threading
 from contextlib import suppress
@@ -61,10 +62,12 @@ class Upstream:
     Attributes:
         behaviours: what each model does; a model that is not listed answers.
         hits: what was called, in order.
+        calls: how many calls it behaves so for; from then on every model answers.
     """
 
     behaviours: dict[str, Behaviour] = field(default_factory=dict)
     hits: list[Hit] = field(default_factory=list)
+    calls: float = math.inf
 
     def __enter__(self) -> Upstream:  # noqa: PYI034 - Self needs 3.11, and nothing derives from it
         """Listen on a free port of the loopback interface."""
@@ -86,9 +89,9 @@ class Upstream:
         """The root that paths such as ``/v1/chat/completions`` are added to."""
         return f"http://127.0.0.1:{self._server.server_port}"
 
-    def reset(self, behaviours: Mapping[str, Behaviour]) -> None:
-        """Forget what was called and behave in another way from now on."""
-        self.behaviours = dict(behaviours)
+    def reset(self, behaviours: Mapping[str, Behaviour], calls: float = math.inf) -> None:
+        """Forget what was called and behave in another way from now on, or for some calls."""
+        self.behaviours, self.calls = dict(behaviours), calls
         self.hits.clear()
 
     @property
@@ -119,7 +122,8 @@ class _Handler(BaseHTTPRequestHandler):
         body: dict[str, Any] = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         upstream = cast("_Server", self.server).upstream
         model = str(body["model"])
-        behaviour = upstream.behaviours.get(model, Behaviour.ANSWER)
+        recovered = len(upstream.hits) >= upstream.calls
+        behaviour = Behaviour.ANSWER if recovered else upstream.behaviours.get(model, Behaviour.ANSWER)
         upstream.hits.append(Hit(self.path, model, behaviour))
         if behaviour is Behaviour.LATE:
             self.close_connection = True
