@@ -144,6 +144,7 @@ class Request:
         targets: a client-side list, which is walked as it is whatever fails.
         remembered: whether a hop can know the original request's name. It cannot if the caller's metadata are in a
             bucket that is not the call's own: the Router notes the name in the one and looks for it in the other.
+        failed: how its first call failed, if it has: it was routed by what the configuration was then.
     """
 
     model: str
@@ -152,6 +153,7 @@ class Request:
     chains: Mapping[Kind, Chains] = field(default_factory=dict)
     targets: tuple[str, ...] | None = None
     remembered: bool = True
+    failed: Failure | None = None
 
 
 def routed(config: Config, request: Request, release: Release) -> tuple[Deployment, ...]:
@@ -366,11 +368,10 @@ def predict(
         Who answers, and which model groups were called on the way.
     """
     walk = _Walk(config, request, release, rules, failing)
-    result = walk.call(request.model, depth=0)
-    while isinstance(result, _BrokenStream):
-        # the walk took it for an answer; whoever reads it falls back from where it came from
-        result = walk.fall_back(result.model, result.depth, Kind.GENERAL)
-    return Outcome(result, tuple(walk.called), tuple(walk.lookups), tuple(walk.delivered))
+    if request.failed is None:
+        return walk.outcome(walk.call(request.model, depth=0))
+    walk.called.append(request.model)
+    return walk.outcome(walk.fall_back(request.model, 0, request.failed.kind))
 
 
 @dataclass(frozen=True)
@@ -390,6 +391,13 @@ class _Walk:
     lookups: list[Lookup] = field(default_factory=list)
     delivered: list[str] = field(default_factory=list)
     attempted: set[str] = field(default_factory=set)
+
+    def outcome(self, result: frozenset[str] | _BrokenStream) -> Outcome:
+        """What became of the request, when its own walk has ended."""
+        while isinstance(result, _BrokenStream):
+            # the walk took it for an answer; whoever reads it falls back from where it came from
+            result = self.fall_back(result.model, result.depth, Kind.GENERAL)
+        return Outcome(result, tuple(self.called), tuple(self.lookups), tuple(self.delivered))
 
     def call(self, model: str, depth: int) -> frozenset[str] | _BrokenStream:
         """Call a model group and fall back from it: an answer, a stream that looks like one, or nothing."""

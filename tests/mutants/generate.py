@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 import difflib
 import marshal
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ class Mutant:
         operator: how.
         before: the text that was changed, as far as it differs.
         after: what it became.
-        code: the whole module, compiled.
+        code: the module, compiled, or just what of it has the function in it.
     """
 
     file: str
@@ -54,10 +55,10 @@ def mutants(file: str, stock: str, patched: str) -> Iterator[Mutant]:
     Yields:
         Those that compile to other code than the patch; each is made when it is asked for.
     """
-    tree = ast.parse(patched)
-    unchanged = marshal.dumps(compile(tree, file, "exec"))
-    seen = {unchanged}
-    for mutant in (*_of_the_lines(file, tree, added_lines(stock, patched)), *_of_the_hunks(file, stock, patched)):
+    tree, lines = ast.parse(patched), added_lines(stock, patched)
+    parts = {place.top: _part(tree, place) for place in _places_in_functions(tree) if _touched(place.node) & lines}
+    seen = {marshal.dumps(compile(part, file, "exec")) for part in (tree, *parts.values())}
+    for mutant in (*_of_the_lines(file, tree, lines), *_of_the_hunks(file, stock, patched)):
         image = marshal.dumps(mutant.code)
         if image not in seen:
             seen.add(image)
@@ -79,10 +80,7 @@ def _opcodes(stock: str, patched: str) -> Sequence[tuple[str, int, int, int, int
 
 def _of_the_lines(file: str, tree: ast.Module, lines: frozenset[int]) -> Iterator[Mutant]:
     for place in list(_places_in_functions(tree)):
-        node = place.node
-        touched = set(range(getattr(node, "lineno", 0), (getattr(node, "end_lineno", 0) or 0) + 1))
-        if isinstance(node, ast.comprehension):
-            touched = set(range(node.target.lineno, (node.iter.end_lineno or 0) + 1))
+        node, touched = place.node, _touched(place.node)
         if not touched & lines:
             continue
         contained = isinstance(node, (ast.stmt, ast.comprehension)) or touched <= lines
@@ -98,17 +96,36 @@ def _of_the_lines(file: str, tree: ast.Module, lines: frozenset[int]) -> Iterato
                     yield Mutant(file, place.function, operator.__name__, before, after, code)
 
 
+def _touched(node: ast.AST) -> set[int]:
+    """The lines of a node."""
+    if isinstance(node, ast.comprehension):
+        return set(range(node.target.lineno, (node.iter.end_lineno or 0) + 1))
+    return set(range(getattr(node, "lineno", 0), (getattr(node, "end_lineno", 0) or 0) + 1))
+
+
 def _compiled(tree: ast.Module, file: str, place: _Place, replacement: ast.AST) -> CodeType | None:
-    """The module with one node replaced, for as long as it takes to compile it; ``None`` if that makes no sense."""
+    """A part of the module with one node replaced while it is compiled; ``None`` if that makes no sense."""
     original, index = getattr(place.parent, place.field), place.index
     changed = replacement if index is None else [*original[:index], replacement, *original[index + 1 :]]
     setattr(place.parent, place.field, changed)
     try:
-        return compile(tree, file, "exec")
+        return compile(_part(tree, place), file, "exec")
     except (SyntaxError, TypeError, ValueError):
         return None
     finally:
         setattr(place.parent, place.field, original)
+
+
+def _part(tree: ast.Module, place: _Place) -> ast.Module:
+    """Just the function or method at the top of a place: a large module takes longer to compile than the tests run."""
+    first, *inner = place.top
+    statement = tree.body[first]
+    if isinstance(statement, ast.ClassDef) and inner:
+        statement = copy.copy(statement)
+        statement.bases, statement.keywords, statement.decorator_list = [], [], []
+        statement.body = [statement.body[inner[0]]]
+    futures = [s for s in tree.body if isinstance(s, ast.ImportFrom) and s.module == "__future__"]
+    return ast.Module([*futures, statement], [])
 
 
 def _of_the_hunks(file: str, stock: str, patched: str) -> Iterator[Mutant]:
@@ -152,19 +169,23 @@ def _span(node: ast.AST) -> range:
 
 @dataclass(frozen=True)
 class _Place:
-    """A node, the function it is in, and where it hangs: a field of its parent, or an element of that."""
+    """A node, the function it is in, and where it hangs: a field of its parent, or an element of that.
+
+    And the statement of the module it is in, by number; in a class, the class's statement too.
+    """
 
     function: str
     parent: ast.AST
     field: str
     index: int | None
     node: ast.AST
+    top: tuple[int, ...]
 
 
 def _places_in_functions(tree: ast.Module) -> Iterator[_Place]:
     """Every node that runs when a function does: not annotations, defaults or decorators, which run once before."""
 
-    def visit(parent: ast.AST, function: str) -> Iterator[_Place]:
+    def visit(parent: ast.AST, function: str, top: tuple[int, ...]) -> Iterator[_Place]:
         for field, value in ast.iter_fields(parent):
             if field in {"annotation", "returns", "args", "decorator_list"} and not isinstance(parent, ast.Call):
                 continue
@@ -174,11 +195,13 @@ def _places_in_functions(tree: ast.Module) -> Iterator[_Place]:
                     continue
                 is_function = isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef))
                 name = str(getattr(child, "name", "")) if is_function else function
+                outermost = isinstance(parent, ast.Module) or (isinstance(parent, ast.ClassDef) and len(top) == 1)
+                here = (*top, index) if outermost and index is not None else top
                 if name and not _is_text(child, parent):
-                    yield _Place(name, parent, field, index, child)
-                yield from visit(child, name)
+                    yield _Place(name, parent, field, index, child, here)
+                yield from visit(child, name, here)
 
-    yield from visit(tree, "")
+    yield from visit(tree, "", ())
 
 
 def _is_text(node: ast.AST, parent: ast.AST) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import logging
 import os
 from pathlib import Path
 
@@ -34,6 +35,10 @@ settings.register_profile(
     "mutants", settings.get_profile("ci"), derandomize=True, database=None, phases=[Phase.explicit, Phase.generate]
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+# litellm logs each failure that the tests make on purpose, and searches each text for secrets: a fifth of the time
+logging.getLogger("LiteLLM Router").setLevel(logging.CRITICAL)
+logging.getLogger("LiteLLM").setLevel(logging.CRITICAL)
 
 # litellm's own import leaves a million objects that stay: let the collector pass them by, and come less often
 gc.freeze()

@@ -26,8 +26,13 @@ DEPLOYMENTS = (
 )
 FAILING = frozenset({A1, A3, B1, "global", "y", "z", "acme/*", "acme/zeta"})
 ALIASES = {
-    **{"al": "gpt-4.1", "al-global": "global", "x": "y", "y": "z", "al-a1": A1},
-    **{A4: "global", "al-id": f"id-of-{A1}"},
+    "al": "gpt-4.1",
+    "al-global": "global",
+    "al-a1": A1,
+    "al-id": f"id-of-{A1}",
+    "x": "y",
+    "y": "z",
+    A4: "global",
 }
 WILDCARD = (Deployment(A3, TEAM_A, "acme/*"),)
 GLOBAL_WILDCARD = (Deployment("acme/*"),)

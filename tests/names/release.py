@@ -39,6 +39,7 @@ class Capabilities:
     groups_before_ids: bool
     sync_calls_know_teams: bool
     admin_across_teams: bool
+    forgets_wildcards: bool
 
 
 @functools.cache
@@ -57,6 +58,7 @@ def capabilities() -> Capabilities:
         groups_before_ids=_routes_to("twin", "twin"),
         admin_across_teams=_routes_to("probe-only", "model_name_probe_4", caller=ADMIN),
         sync_calls_know_teams=_sync_routing_knows_teams(),
+        forgets_wildcards=_forgets_wildcards(),
     )
 
 
@@ -139,6 +141,19 @@ def _sync_routing_knows_teams() -> bool:
     except BadRequestError:
         return False
     return True
+
+
+def _forgets_wildcards() -> bool:
+    """Whether a team's wildcard is gone with its deployment."""
+    entry = _owned("model_name_probe_1", "probe/*", {"model": "openai/none", "api_key": "unused"})
+    entry["model_info"] = {**cast("dict[str, str]", entry["model_info"]), "id": "probe"}
+    router = Router(model_list=[entry])
+    router.delete_deployment(id="probe")
+    try:
+        router._common_checks_available_deployment(model="probe/x", request_kwargs={"metadata": dict(TEAM)})
+    except BadRequestError:
+        return True
+    return False
 
 
 def _owned(model_name: str, public_name: str, params: dict[str, str]) -> dict[str, object]:

@@ -19,6 +19,7 @@ from upstream import Behaviour
 if TYPE_CHECKING:
     from litellm import Router
 
+    from litellm_patch.names import Deployment
     from upstream import Upstream
 
 # what becomes of it is known at once: its upstream answers nobody
@@ -54,9 +55,21 @@ async def run(world: World, upstream: Upstream) -> Run:
         What was seen.
     """
     litellm.logging_callback_manager._reset_all_callbacks()  # each Router leaves some for good
-    places = {place_of(deployment.model_name): deployment.model_name for deployment in world.config.deployments}
-    upstream.reset({place_of(name): behaviour for name, behaviour in world.behaviours.items()})
-    router = router_of(world, upstream.url)
+    return await send(world, router_of(world, upstream.url), upstream)
+
+
+async def send(world: World, router: Router, upstream: Upstream) -> Run:
+    """Send a world's request to a Router that has its configuration.
+
+    Args:
+        world: what to send.
+        router: whom to send it to.
+        upstream: what its deployments call; told how each of them behaves.
+
+    Returns:
+        What was seen.
+    """
+    upstream.reset(behaviours_of(world))
     lists = lists_of(world)
     lists_before, settings_before = copy.deepcopy(lists), settings_of(router)
     answer, error = None, None
@@ -66,7 +79,18 @@ async def run(world: World, upstream: Upstream) -> Run:
         error = raised
     changed = [name for name, value in lists.items() if value != lists_before[name]]
     changed += [name for name, value in settings_of(router).items() if value != settings_before[name]]
-    return Run(tuple(places[called] for called in upstream.models_called), answer, error, tuple(changed))
+    return Run(names_called(world, upstream), answer, error, tuple(changed))
+
+
+def behaviours_of(world: World) -> dict[str, Behaviour]:
+    """What the upstream is told: the behaviours by place."""
+    return {place_of(name): behaviour for name, behaviour in world.behaviours.items()}
+
+
+def names_called(world: World, upstream: Upstream) -> tuple[str, ...]:
+    """The deployments that the upstream saw, in order, by model name."""
+    places = {place_of(deployment.model_name): deployment.model_name for deployment in world.config.deployments}
+    return tuple(places[called] for called in upstream.models_called)
 
 
 def router_of(world: World, url: str) -> Router:
@@ -82,10 +106,9 @@ def router_of(world: World, url: str) -> Router:
     provider = BY_NAME[world.call].provider
     entries = []
     for deployment in world.config.deployments:
-        entry = model_entry(deployment, url, provider)
+        entry = entry_of(deployment, url, provider)
         if world.behaviours.get(deployment.model_name) is Behaviour.LATE:
             entry["litellm_params"]["timeout"] = PATIENCE_IN_SECONDS
-        entry["litellm_params"]["model"] = f"{provider}/{place_of(deployment.model_name)}"
         entries.append(entry)
     aliases = {
         alias: {"model": target, "hidden": True} if alias in world.objects else target
@@ -94,6 +117,13 @@ def router_of(world: World, url: str) -> Router:
     defaults = {"default_fallbacks": list(world.config.default_fallbacks)} if world.config.default_fallbacks else {}
     config = dataclasses.replace(world.config, deployments=())
     return build_router(config, url, provider, entries, model_group_alias=aliases, **defaults)
+
+
+def entry_of(deployment: Deployment, url: str, provider: str) -> dict[str, Any]:
+    """The entry of the model list for a deployment that calls its own place at the upstream."""
+    entry = model_entry(deployment, url, provider)
+    entry["litellm_params"]["model"] = f"{provider}/{place_of(deployment.model_name)}"
+    return entry
 
 
 def place_of(model_name: str) -> str:

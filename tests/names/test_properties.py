@@ -12,10 +12,11 @@ import pytest
 from hypothesis import HealthCheck, Phase, event, example, given, settings
 from hypothesis import strategies as st
 
-from litellm_patch.names import CATCH_ALL, Config, Deployment, Kind, Outcome, Request, Rules, predict, routed
+from litellm_patch.names import CATCH_ALL, Config, Deployment, Kind, Outcome, Request, Rules, predict
+from names.checks import check_the_answer, check_the_calls, check_the_error, check_the_teams
 from names.labels import labels
-from names.release import ERROR_TEXTS, capabilities, release
-from names.running import Run, run, text_of
+from names.release import capabilities, release
+from names.running import Run, run
 from names.transformations import (
     MEANINGLESS,
     keyed_by_one_name,
@@ -29,14 +30,6 @@ from upstream import Behaviour, Upstream
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ERROR_TYPES = {
-    Behaviour.ERROR: "InternalServerError",
-    Behaviour.RATE_LIMIT: "RateLimitError",
-    Behaviour.LATE: "Timeout",
-    Behaviour.CONTEXT_WINDOW: "ContextWindowExceededError",
-    Behaviour.CONTENT_POLICY: "ContentPolicyViolationError",
-    Behaviour.CONTENT_FILTER: "ContentPolicyViolationError",
-}
 A1, A2 = Deployment("model_name_team-a_1", "team-a", "backup"), Deployment("model_name_team-a_2", "team-a", "gpt-4.1")
 B1 = Deployment("model_name_team-b_1", "team-b", "gpt-4.1")
 GLOBAL = Deployment("global")
@@ -146,51 +139,13 @@ async def test_the_router_does_what_the_model_says(world: World, rules: Rules, u
 
     seen = await run(world, upstream)
 
-    _check_the_calls(world, seen, outcome)
-    _check_the_answer(world, seen, outcome)
-    _check_the_teams(world, seen)
-    _check_the_error(world, seen, outcome)
+    check_the_calls(world, seen, outcome)
+    check_the_answer(world, seen, outcome)
+    check_the_teams(world, seen)
+    check_the_error(world, seen, outcome)
     assert not seen.changed, "Configured and per-request lists are never changed."
     if rules is Rules.CONTRACT:
         _check_what_stock_does(world, outcome)
-
-
-def _check_the_calls(world: World, seen: Run, outcome: Outcome) -> None:
-    """The model groups are called in the order of the chains, as often as there, and routed as always."""
-    places = [found for group in outcome.called if (found := _routed(world, group))]
-    assert len(seen.called) == len(places), (seen, outcome)
-    assert all(called in found for called, found in zip(seen.called, places, strict=True)), (seen, outcome)
-
-
-def _check_the_answer(world: World, seen: Run, outcome: Outcome) -> None:
-    """The first lookup name that has a chain of its own wins."""
-    assert (seen.error is None) == bool(outcome.answered_by), (seen, outcome)
-    if outcome.answered_by:
-        last = seen.called[-1]
-        assert last in outcome.answered_by
-        assert world.behaviours.get(last) is Behaviour.REFUSAL or text_of(last) in str(seen.answer)
-
-
-def _check_the_teams(world: World, seen: Run) -> None:
-    """Another team's names never enter, whatever the answer looks like: this is what the upstream saw."""
-    teams = {d.model_name: d.team_id for d in world.config.deployments}
-    called = {teams[name] for name in seen.called} - {None, world.request.team_id}
-    assert not called or (world.request.admin and capabilities().admin_across_teams)
-
-
-def _check_the_error(world: World, seen: Run, outcome: Outcome) -> None:
-    """The messages and the types of the errors when there is no chain stay exactly as they are."""
-    met = [world.behaviours.get(called) for called in seen.called]
-    first = met[0] if met and _routed(world, world.request.model) else None
-    if seen.error is None or first not in ERROR_TYPES or world.call not in {"acompletion", "stream", "embedding"}:
-        return
-    if Behaviour.BREAK_EARLY in met:
-        return  # then it is the error of that stream, which an earlier walk took for an answer
-    assert type(seen.error).__name__ == ERROR_TYPES[first]
-    general = world.request.chains.get(Kind.GENERAL, world.config.entries(Kind.GENERAL))
-    first_lookup = next(iter(outcome.lookups), None)
-    if general and first_lookup and first_lookup.kind is Kind.GENERAL and first_lookup.key is None:
-        assert any(text.format(name=world.request.model) in str(seen.error) for text in ERROR_TEXTS)
 
 
 def _check_what_stock_does(world: World, outcome: Outcome) -> None:
@@ -233,11 +188,6 @@ async def test_a_key_may_be_public_or_internal(world: World, upstream: Upstream)
     assert type(seen.error) is type(seen_after.error)
     if seen.error is None:
         assert _groups(world, seen)[-1] == _groups(after, seen_after)[-1]
-
-
-def _routed(world: World, group: str) -> set[str]:
-    """Where routing may send a request for a model group."""
-    return {d.model_name for d in routed(world.config, replace(world.request, model=group), release())}
 
 
 def _groups(world: World, seen: Run) -> list[tuple[str, str]]:

@@ -178,6 +178,7 @@ async def test_a_team_s_deployment_without_a_public_name_has_no_second_name(upst
         model_entry(Deployment(A3, TEAM_A, public), upstream.url, "openai", model_id=f"sibling-{number}")
         for number, public in enumerate((None, "third"))
     ]
+    del siblings[0]["model_info"]["team_public_model_name"]
     config = Config(DEPLOYMENTS, {}, {Kind.GENERAL: [{"team_public_model_name": ["other"]}, {"third": [A2]}]})
     router = build_router(config, upstream.url, "openai", more=siblings)
 

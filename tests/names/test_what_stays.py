@@ -184,6 +184,14 @@ async def test_a_malformed_alias_changes_nothing(alias: Any, upstream: Upstream)
     assert await ACOMPLETION(router, "gpt-4.1", TEAM_A) == f"answer from {A2}"
 
 
+async def test_an_alias_of_no_text_leaves_the_catch_all(upstream: Upstream) -> None:
+    upstream.reset({"global": Behaviour.ERROR})
+    router = build_router(_config({"nobody": [A2]}, {"*": ["other"]}), upstream.url, "openai")
+    router.model_group_alias = {"global": {"model": 5, "hidden": False}}
+
+    assert await _outcome(router, "global", None) == "answer from other"
+
+
 async def test_disabled_fallbacks(upstream: Upstream) -> None:
     upstream.reset({A1: Behaviour.ERROR})
     router = build_router(_config({A1: [A2]}), upstream.url, "openai")

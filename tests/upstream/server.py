@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 
+HELD = "wait until you are told to go on"
+
+
 class Behaviour(Enum):
     """How the upstream treats a model: the answer, or the way in which it fails."""
 
@@ -55,6 +58,12 @@ class Hit:
     behaviour: Behaviour
 
 
+def _set_event() -> threading.Event:
+    event = threading.Event()
+    event.set()
+    return event
+
+
 @dataclass
 class Upstream:
     """A running upstream, used as a context manager.
@@ -63,11 +72,13 @@ class Upstream:
         behaviours: what each model does; a model that is not listed answers.
         hits: what was called, in order.
         calls: how many calls it behaves so for; from then on every model answers.
+        released: set unless requests that say ``HELD`` have to wait. How they fare is decided when they come in.
     """
 
     behaviours: dict[str, Behaviour] = field(default_factory=dict)
     hits: list[Hit] = field(default_factory=list)
     calls: float = math.inf
+    released: threading.Event = field(default_factory=_set_event)
 
     def __enter__(self) -> Upstream:  # noqa: PYI034 - Self needs 3.11, and nothing derives from it
         """Listen on a free port of the loopback interface."""
@@ -125,6 +136,8 @@ class _Handler(BaseHTTPRequestHandler):
         recovered = len(upstream.hits) >= upstream.calls
         behaviour = Behaviour.ANSWER if recovered else upstream.behaviours.get(model, Behaviour.ANSWER)
         upstream.hits.append(Hit(self.path, model, behaviour))
+        if HELD in json.dumps(body):
+            upstream.released.wait(timeout=60)
         if behaviour is Behaviour.LATE:
             self.close_connection = True
             self.rfile.read(1)  # ends when the client closes the connection
