@@ -46,8 +46,8 @@ def types(session: nox.Session) -> None:
 def tools(session: nox.Session) -> None:
     """Test the tools and the environments; arguments go to pytest."""
     session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "test", "matrix"))
-    selected = session.posargs or ("--numprocesses=auto", "tests/patching", "tests/environments", "tests/model")
-    session.run("pytest", *selected, env=SCRIPTS)
+    folders = (f"tests/{folder}" for folder in ("patching", "environments", "model", "mutants"))
+    session.run("pytest", *(session.posargs or ("--numprocesses=auto", *folders)), env=SCRIPTS)
 
 
 @nox.session
@@ -77,7 +77,7 @@ def names(session: nox.Session, litellm: str) -> None:
 
 @nox.session(default=False)
 def mutants(session: nox.Session) -> None:
-    """Prove the suite with wrong patches that it must notice, in both ends of each range; ``--release`` is one."""
+    """Prove the suite by wrong patches that it must notice, in both ends of each range, or say ``-- --release 1.98.1``."""
     session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "matrix"))
     folders = ("--folder", f"{session.virtualenv.location}/cells", "--results", ".cache/mutants")
     session.run("python", "-m", "mutants", *folders, *session.posargs, env={"PYTHONPATH": "scripts:tests"})

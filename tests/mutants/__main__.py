@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from litellm_patch.ledger import Release
 
 EQUIVALENTS = Path(__file__).with_name("equivalent.toml")
+# the slowest by far, and for each mutant; what it alone would kill survives and has to be explained
+LEFT_OUT = ("--ignore", "tests/names/test_living_router.py")
 FATES = ("killed", "timed out", "survived", "unreachable")
 
 
@@ -64,7 +66,7 @@ def run_release(release: Release, folder: Path) -> list[Verdict]:
         apply_patch(environment)
         os.environ["HYPOTHESIS_PROFILE"] = "mutants"
         arguments: list[str | Path] = ["-W", "ignore", "-m", "mutants.inside", stock, package, results, *files]
-        tests = ("--", "tests/names", "--arm=patched", "-q", "-p", "no:cacheprovider", "-p", "no:warnings")
+        tests = ("--", "tests/names", "--arm=patched", "-q", "-p", "no:cacheprovider", "-p", "no:warnings", *LEFT_OUT)
         done = environment.run(*arguments, *tests, path=(ROOT / "scripts", ROOT / "tests"))
         if done.returncode:
             raise BrokenSuiteError(f"the suite fails without a mutant:\n{done.stdout}")
