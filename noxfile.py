@@ -77,7 +77,7 @@ def names(session: nox.Session, litellm: str) -> None:
 
 @nox.session(default=False)
 def mutants(session: nox.Session) -> None:
-    """Prove the suite by wrong patches that it must notice, in both ends of each range, or say ``-- --release 1.98.1``."""
+    """Prove the suite by wrong patches that it must notice, in both ends of each range or ``-- --release 1.98.1``."""
     session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "matrix"))
     folders = ("--folder", f"{session.virtualenv.location}/cells", "--results", ".cache/mutants")
     session.run("python", "-m", "mutants", *folders, *session.posargs, env={"PYTHONPATH": "scripts:tests"})

@@ -52,7 +52,7 @@ def load_equivalents(path: Path) -> list[Equivalent]:
     """Read the file.
 
     Args:
-        path: a TOML file with tables ``equivalent``.
+        path: a TOML file with tables ``equivalent``; an ``after`` that is a list stands for as many entries.
 
     Returns:
         Its entries.
@@ -62,11 +62,15 @@ def load_equivalents(path: Path) -> list[Equivalent]:
     """
     found = []
     for number, entry in enumerate(tomllib.loads(path.read_text(encoding="utf-8")).get("equivalent", ()), start=1):
-        if set(entry) != set(FIELDS) or not all(isinstance(entry[field], str) for field in FIELDS):
-            raise EquivalentsError(f"{path.name}, entry {number}: it must have {', '.join(FIELDS)}, each a text")
+        several = entry.get("after")
+        each = [{**entry, "after": after} for after in (several if isinstance(several, list) else [several])]
+        if not all(set(one) == set(FIELDS) and all(isinstance(one[field], str) for field in FIELDS) for one in each):
+            raise EquivalentsError(
+                f"{path.name}, entry {number}: it must have {', '.join(FIELDS)}, each a text, `after` perhaps several"
+            )
         if not entry["reason"].strip():
             raise EquivalentsError(f"{path.name}, entry {number}: the reason is empty")
-        found.append(Equivalent(**entry))
+        found += [Equivalent(**one) for one in each]
     keys = [(e.function, e.operator, e.before, e.after) for e in found]
     twice = next((key for key in keys if keys.count(key) > 1), None)
     if twice:

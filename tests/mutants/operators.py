@@ -158,12 +158,14 @@ def mistake_a_name(node: ast.AST, lines: Collection[int]) -> Iterator[ast.AST]:
 
 def change_the_list(node: ast.AST, lines: Collection[int]) -> Iterator[ast.AST]:
     """A new function that takes an entry out of the very list it is given."""
-    if isinstance(node, ast.FunctionDef) and node.lineno in lines:
-        for argument in [*node.args.args, *node.args.kwonlyargs]:
-            if argument.arg in {"fallbacks", "chains"}:
-                pop = ast.parse(f"isinstance({argument.arg}, list) and {argument.arg} and {argument.arg}.pop()").body
-                docstring = node.body[:1] if _is_docstring(node.body[0]) else []
-                yield _with(node, body=[*docstring, *pop, *node.body[len(docstring) :]])
+    for name in _lists_of(node, lines):
+        yield _beginning_with(f"isinstance({name}, list) and {name} and {name}.pop()", node)
+
+
+def look_up_once_more(node: ast.AST, lines: Collection[int]) -> Iterator[ast.AST]:
+    """A new function that matches the list it is given once too often."""
+    for name in _lists_of(node, lines):
+        yield _beginning_with(f"isinstance({name}, list) and get_fallback_model_group({name}, 'nobody')", node)
 
 
 OPERATORS: tuple[Operator, ...] = (
@@ -180,7 +182,21 @@ OPERATORS: tuple[Operator, ...] = (
     read_one_bucket,
     mistake_a_name,
     change_the_list,
+    look_up_once_more,
 )
+
+
+def _lists_of(node: ast.AST, lines: Collection[int]) -> Iterator[str]:
+    """The arguments of a new function that are lists of chains."""
+    if isinstance(node, ast.FunctionDef) and node.lineno in lines:
+        names = {argument.arg for argument in (*node.args.args, *node.args.kwonlyargs)}
+        yield from sorted(names & {"fallbacks", "chains"})
+
+
+def _beginning_with(statement: str, function: ast.AST) -> ast.AST:
+    assert isinstance(function, ast.FunctionDef)
+    docstring = function.body[:1] if _is_docstring(function.body[0]) else []
+    return _with(function, body=[*docstring, *ast.parse(statement).body, *function.body[len(docstring) :]])
 
 
 def _with(node: ast.AST, **fields: object) -> ast.AST:

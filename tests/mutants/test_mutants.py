@@ -24,7 +24,7 @@ def untouched(names):
     return names or ["untouched"]
 """
 PATCHED = '''\
-def names_of(router, kwargs, name):
+def names_of(router, kwargs, name, chains=()):
     """The names of a request."""
     target = router.alias(name)
     team = get_request_team_id(kwargs)
@@ -80,6 +80,8 @@ def test_each_mutant_is_another_program() -> None:
             ("get_request_team_id(kwargs)", "(kwargs.get('metadata') or {}).get('user_api_key_team_id')"),
         ),
         ("mistake_a_name", ("yield group", "yield shown")),
+        ("change_the_list", ("", "isinstance(chains, list) and chains and chains.pop()")),
+        ("look_up_once_more", ("", "isinstance(chains, list) and get_fallback_model_group(chains, 'nobody')")),
         (
             FORGET_A_HUNK,
             (
@@ -136,6 +138,14 @@ def test_a_wrong_file_is_refused(text: str, said: str, tmp_path: Path) -> None:
 
     with pytest.raises(EquivalentsError, match=said):
         load_equivalents(path)
+
+
+def test_one_reason_may_be_that_of_several(tmp_path: Path) -> None:
+    path = tmp_path / "equivalent.toml"
+    text = '[[equivalent]]\nfunction = "f"\noperator = "o"\nbefore = "b"\nafter = ["a", "c"]\nreason = "r"\n'
+    path.write_text(text, encoding="utf-8")
+
+    assert load_equivalents(path) == [Equivalent("f", "o", "b", after, "r") for after in ("a", "c")]
 
 
 def _main(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, verdicts: list[Verdict]) -> int:

@@ -14,7 +14,7 @@ import pytest
 from litellm_patch.names import Config, Deployment, Kind
 from names.calls import ACOMPLETION, CALLS, MESSAGES, MESSAGES_CALL, MESSAGES_STREAM, STREAM, Call
 from names.examples import A1, A2, ALIASES, B1, DEPLOYMENTS, FAILING, SIBLING, TEAM_A, TEAM_B
-from names.release import capabilities
+from names.release import ERROR_TEXTS, capabilities
 from names.world import build_router, continuing_router, model_entry
 from upstream import Behaviour, Upstream
 
@@ -184,12 +184,14 @@ async def test_a_malformed_alias_changes_nothing(alias: Any, upstream: Upstream)
     assert await ACOMPLETION(router, "gpt-4.1", TEAM_A) == f"answer from {A2}"
 
 
-async def test_an_alias_of_no_text_leaves_the_catch_all(upstream: Upstream) -> None:
+async def test_an_alias_of_no_text_leaves_the_error_as_it_is(upstream: Upstream) -> None:
     upstream.reset({"global": Behaviour.ERROR})
-    router = build_router(_config({"nobody": [A2]}, {"*": ["other"]}), upstream.url, "openai")
+    router = build_router(_config({"nobody": [A2]}), upstream.url, "openai")
     router.model_group_alias = {"global": {"model": 5, "hidden": False}}
 
-    assert await _outcome(router, "global", None) == "answer from other"
+    with pytest.raises(Exception, match="fallback model group") as raised:
+        await ACOMPLETION(router, "global", None)
+    assert any(text.format(name="global") in str(raised.value) for text in ERROR_TEXTS)
 
 
 async def test_disabled_fallbacks(upstream: Upstream) -> None:
