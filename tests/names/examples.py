@@ -94,6 +94,7 @@ EXAMPLES = (
     Example("a sibling's internal key", "gpt-4.1", TEAM_A, [{A3: [A2]}], A2, more=SIBLING),
     Example("no team, no team's chain", "gpt-4.1", None, [{A1: ["other"]}], None, fix=False),
     Example("an alias reaches no other team's chain", "al-a1", TEAM_B, [{A1: ["other"]}], None, fix=False),
+    Example("an alias reaches no team's chain without a team", "al-a1", None, [{A1: ["other"]}], None, fix=False),
     Example("no public name of another team's", B1, TEAM_A, [{"gpt-4.1": ["other"]}], None, fix=False),
     Example("an alias of a deployment id", "al-id", TEAM_A, [{A1: ["other"]}, {"gpt-4.1": ["other"]}], None, fix=False),
     Example("an alias of one's own internal name", "al-a1", TEAM_A, [{A1: [A2]}], A2),

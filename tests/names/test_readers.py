@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 
@@ -157,6 +158,28 @@ async def test_a_provider_is_stripped_from_an_alias_target_as_from_a_requested_n
     upstream.reset({f"{provider}/primary": Behaviour.ERROR})
     deployments = (Deployment(f"{provider}/primary"), Deployment("other"))
     config = Config(deployments, {"al": f"{provider}/primary"}, {Kind.GENERAL: [{"primary": ["other"]}]})
+    router = build_router(config, upstream.url, "openai")
+
+    assert await _answer(ACOMPLETION, router, "al", team_id=None) == "answer from other"
+
+
+@_needs("admin_across_teams")
+@_needs("refusal_gate")
+async def test_each_lookup_group_is_routed_under_its_own_name() -> None:
+    """Which need not be what was sent: a hook may have chosen another name, and a hop has the original one too."""
+    handlers = import_module("litellm.router_utils.fallback_event_handlers")
+    look = getattr(handlers, "lookup_groups_with_chain", getattr(handlers, "get_lookup_groups_with_chain", None))
+    router = build_router(Config(DEPLOYMENTS[:2]), "http://127.0.0.1", "openai")
+    admin = {"user_api_key_auth": SimpleNamespace(user_role="proxy_admin")}
+
+    assert look, "the release is not patched"
+    request = {"model": "sent", "metadata": admin}
+    assert look(getattr(router, "_core_ctx", router), [{A1: [A2]}], request, ("gpt-4.1",)) == (A1,)
+
+
+async def test_an_alias_that_the_default_deployment_serves(upstream: Upstream) -> None:
+    upstream.reset(dict.fromkeys(("*", "target"), Behaviour.ERROR))
+    config = Config((Deployment("*"), Deployment("other")), {"al": "target"}, {Kind.GENERAL: [{"target": ["other"]}]})
     router = build_router(config, upstream.url, "openai")
 
     assert await _answer(ACOMPLETION, router, "al", team_id=None) == "answer from other"
