@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from packaging.version import Version
 
 from litellm_patch.errors import DeniedReleaseError, LedgerError, PatchError, UnsupportedReleaseError
-from litellm_patch.ledger import Ledger, dump_ledger, load_denied, load_ledger, save_ledger
+from litellm_patch.ledger import Ledger, dump_ledger, load_by_hand, load_ledger, save_ledger
 from patching.factory import HANDLER, PATCHED, ROUTER, STOCK, World, digest, make_patch, write_ledger
 
 if TYPE_CHECKING:
@@ -120,13 +120,13 @@ def test_a_draft_may_lack_releases(world: World) -> None:
     ledger.write_text("schema = 1\n[[denied]]" + ledger.read_text().partition("[[denied]]")[2])
     assert (
         load_ledger(world.patches, draft=True).denied
-        == load_denied(world.patches)
+        == load_by_hand(world.patches).denied
         == {Version("1.82.7"): "malicious upload"}
     )
     with pytest.raises(LedgerError, match="releases is missing"):
         load_ledger(world.patches)
     ledger.unlink()
-    assert load_denied(world.patches) == {}
+    assert load_by_hand(world.patches) == Ledger((), {})
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -49,7 +49,7 @@ def test_the_ledger_says_all(desk: Desk) -> None:
 def test_the_ledger_serves_apply(desk: Desk) -> None:
     desk.expect(0, "update")
     write_install(desk.root / "site", "1.83.10", SHIFTED | {"litellm/__init__.py": b""})
-    assert len(apply(desk.root / "site", desk.load()).changed) == 2
+    assert next(path.name for path in apply(desk.root / "site", desk.load()).changed) == "router.py"
 
 
 def test_a_second_time_changes_nothing_and_fetches_nothing(desk: Desk) -> None:
