@@ -312,7 +312,7 @@ def _refuse_editable(sites: Iterable[Path]) -> None:
                     source = unquote(urlsplit(content["url"]).path) if content["dir_info"]["editable"] else ""
                 else:
                     source = text.partition("\n")[0]
-            except (KeyError, RecursionError, TypeError, ValueError):
+            except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
                 continue
             if source:
                 raise EditableInstallError(
