@@ -72,7 +72,7 @@ class Life(RuleBasedStateMachine):
         rows = {row[0]: row[1:] for row in csv.reader((info / "RECORD").read_text().splitlines())}
         contents = [*STOCK.values(), *NEXT_STOCK.values(), *PATCHED.values(), *NEXT_PATCHED.values()]
         known = {record_hash(data): digest(data) for data in contents}
-        self.recorded = {path: known[rows[path][0]] for path in PATCHED}
+        self.recorded: dict[str, str | None] = {path: known[rows[path][0]] for path in PATCHED}
         self.marker = (info / MARKER).exists()
         self.listed = f"{info.name}/{MARKER}" in rows
 
