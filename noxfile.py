@@ -106,6 +106,13 @@ def apply_all(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Time apply, status and revert as whole processes, on a real release; measured, never asserted."""
+    session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "matrix"))
+    session.run("python", "-m", "bench", *session.posargs, env={"PYTHONPATH": "scripts:tests"})
+
+
+@nox.session(default=False)
 def demo(session: nox.Session) -> None:
     """Show the main job: upstream's failing requests before and after the patch; an argument names the release."""
     session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "matrix"))

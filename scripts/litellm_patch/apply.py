@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-import contextlib
-import glob
-import os
-import shutil
-import stat
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from litellm_patch.errors import (
     DeniedReleaseError,
-    ModifiedError,
+    DriftedError,
+    FixedUpstreamError,
     PatchError,
-    RollbackError,
-    SystemFailureError,
     UnsupportedReleaseError,
 )
-from litellm_patch.target import State, Target, find_target, read_tree, record_with, sha256
+from litellm_patch.locking import alone
+from litellm_patch.record import Marker
+from litellm_patch.replacing import remove_bytecode, replace_files, sweep
+from litellm_patch.target import State, Target, find_target, read_tree, sha256
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from litellm_patch.errors import LitellmPatchError
     from litellm_patch.ledger import Ledger, Release
     from litellm_patch.target import SourceFile, Tree
+
+_REFUSED = {
+    DeniedReleaseError: State.DENIED,
+    FixedUpstreamError: State.FIXED_UPSTREAM,
+    UnsupportedReleaseError: State.UNSUPPORTED,
+}
 
 
 @dataclass(frozen=True)
@@ -44,15 +47,15 @@ class Report:
     Attributes:
         target: The litellm that was found.
         state: Its state.
-        files: The state of each file, by path; empty if the release is not supported.
-        troubles: What is wrong with each modified file.
+        release: Its entry of the ledger, if it has one.
+        tree: What the patch touches, if the release is supported.
         refusal: Why the release is not supported, or None.
     """
 
     target: Target
     state: State
-    files: Mapping[str, str]
-    troubles: tuple[str, ...]
+    release: Release | None = None
+    tree: Tree | None = None
     refusal: LitellmPatchError | None = None
 
 
@@ -106,93 +109,65 @@ def status(folder: Path, ledger: Ledger) -> Report:
     """
     target = find_target(folder)
     try:
-        tree = read_tree(target, ledger.find(target.version))
-    except DeniedReleaseError as refusal:
-        return Report(target, State.DENIED, {}, (), refusal)
-    except UnsupportedReleaseError as refusal:
-        return Report(target, State.UNSUPPORTED, {}, (), refusal)
-    files = {file.image.path: file.state.value for file in tree.files}
-    return Report(target, tree.state, files, tree.troubles)
-
-
-def replace_files(changes: Mapping[Path, bytes]) -> None:
-    """Replace files, all or none, without ever writing into one: they may be hard links to a package cache.
-
-    Mode and, where allowed, owner of each file are kept. Bytecode of the replaced modules is removed.
-
-    Args:
-        changes: The new content of each file; every file must exist.
-
-    Raises:
-        SystemFailureError: Something failed; all files are as before.
-        RollbackError: Something failed, and putting a file back failed too.
-    """
-    tag = f"litellm-patch-{os.getpid()}"
-    steps = [
-        (path, path.with_name(f".{path.name}.{tag}.new"), path.with_name(f".{path.name}.{tag}.old")) for path in changes
-    ]
-    touched: list[tuple[Path, Path]] = []
-    try:
-        for path, new, old in steps:
-            _write_like(path, new, changes[path])
-            _keep(path, old)
-        # before, so that a crash leaves no old code to run; after, in case a process compiled in between
-        _remove_bytecode(changes)
-        for path, new, old in steps:
-            touched.append((path, old))
-            new.replace(path)
-        for parent in {path.parent for path in changes}:
-            _sync_folder(parent)
-        _remove_bytecode(changes)
-    except BaseException as error:
-        _put_back(touched, error)
-        if isinstance(error, OSError):
-            raise SystemFailureError(
-                f"cannot write {error.filename or 'a file'}: {error.strerror or error}, and nothing was changed",
-                "see that the folder is writable and has space, then run it again",
-            ) from error
-        raise
-    finally:
-        for _, new, old in steps:
-            new.unlink(missing_ok=True)
-            old.unlink(missing_ok=True)
+        release = ledger.find(target.version)
+    except (DeniedReleaseError, FixedUpstreamError, UnsupportedReleaseError) as refusal:
+        return Report(target, _REFUSED[type(refusal)], refusal=refusal)
+    tree = read_tree(target, release)
+    return Report(target, tree.state, release, tree)
 
 
 def _bring(folder: Path, ledger: Ledger, goal: State) -> Outcome:
     """Bring a target to a state, from the other one or from halfway."""
     target = find_target(folder)
     release = ledger.find(target.version)
-    tree = read_tree(target, release)
-    if tree.state is State.MODIFIED:
-        raise ModifiedError(
-            "; ".join(tree.troubles), f"reinstall litellm {target.version} (or restore the files) and run this again"
-        )
-    changes = _plan(target, release, tree, goal)
-    if changes:
-        replace_files(changes)
+    with alone(target.package):
+        tree = read_tree(target, release)
+        if tree.state is State.DRIFTED:
+            again = f"reinstall litellm {target.version}, or restore the files, and run this again"
+            raise DriftedError("; ".join(tree.troubles), f"{again}; status --diff shows an edit")
+        changes = _plan(target, release, tree, goal)
+        folders = {path.parent for path in (*(file.path for file in tree.files), target.record) if path}
+        swept = sweep(folders)
+        if changes:
+            replace_files(changes)
+        elif swept:  # a run was killed, maybe before it had removed the bytecode
+            remove_bytecode(file.path for file in tree.files)
     return Outcome(target, tuple(changes))
 
 
-def _plan(target: Target, release: Release, tree: Tree, goal: State) -> dict[Path, bytes]:
-    """Work out the new content of each file that must change; `RECORD` comes last."""
+def _plan(target: Target, release: Release, tree: Tree, goal: State) -> dict[Path, bytes | None]:
+    """Work out the new content of each file that must change; whenever the marker is there, `RECORD` lists it."""
     if tree.state is goal:
         return {}
     patches = release.read_patch()
+    reverse = goal is State.CLEAN
     wanted: dict[str, bytes] = {}
-    changes: dict[Path, bytes] = {}
+    changes: dict[Path, bytes | None] = {}
     for file in tree.files:
         data = file.data or b""
         if file.state is not goal:
-            reverse = goal is State.CLEAN
             data = patches[file.image.path].apply(data, file.image.offsets, reverse=reverse)
             _check_image(file, data, file.image.pre_image if reverse else file.image.post_image, release)
             changes[file.path] = data
         wanted[file.image.path] = data
-    if target.record and tree.record is not None:
-        record = record_with(tree.record, wanted)
-        if record != tree.record:
-            changes[target.record.parent.resolve() / target.record.name] = record
+    marker = None if reverse or tree.record is None else _marker(release, tree)
+    record = tree.with_record(wanted, marker)
+    if reverse and target.marker and tree.marker is not None:
+        changes[target.marker] = None
+    if target.record and record is not None and record != tree.record:
+        changes[target.record] = record
+    if target.marker and marker is not None and marker != tree.marker:
+        changes[target.marker] = marker
     return changes
+
+
+def _marker(release: Release, tree: Tree) -> bytes:
+    """Give the marker that is there, if it speaks of this very patch, else a new one."""
+    digest = sha256(release.patch.read_bytes())
+    if tree.marker is not None and tree.told and (tree.told.patch, tree.told.sha256) == (release.patch.name, digest):
+        return tree.marker
+    now = datetime.now(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return Marker(release.patch.name, digest, now).dump()
 
 
 def _check_image(file: SourceFile, data: bytes, expected: str, release: Release) -> None:
@@ -202,59 +177,3 @@ def _check_image(file: SourceFile, data: bytes, expected: str, release: Release)
             f"sha256 is {sha256(data)}, expected {expected}",
             "reinstall litellm-patch",
         )
-
-
-def _write_like(path: Path, new: Path, data: bytes) -> None:
-    """Write a new file to disk with the mode and, where allowed, the owner of another."""
-    like = path.stat()
-    with new.open("xb") as stream:
-        stream.write(data)
-        if hasattr(os, "chown"):
-            with contextlib.suppress(PermissionError):
-                os.chown(new, like.st_uid, like.st_gid)
-        new.chmod(stat.S_IMODE(like.st_mode))
-        stream.flush()
-        os.fsync(stream.fileno())
-
-
-def _keep(path: Path, old: Path) -> None:
-    """Keep the very file under a second name, or a copy where the file system has no hard links."""
-    try:
-        os.link(path, old, follow_symlinks=False)
-    except (OSError, NotImplementedError):
-        shutil.copy2(path, old, follow_symlinks=False)
-
-
-def _put_back(touched: Iterable[tuple[Path, Path]], cause: BaseException) -> None:
-    failed = [str(path) for path, old in touched if not _was_put_back(path, old)]
-    if failed:
-        raise RollbackError(
-            f"a write failed ({cause}), and these files could not be put back: {', '.join(failed)}",
-            "run status, then apply or revert again",
-        ) from cause
-
-
-def _was_put_back(path: Path, old: Path) -> bool:
-    try:
-        old.replace(path)
-    except OSError:
-        return False
-    return True
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make renames in a folder last; Windows cannot open a folder, and needs no such thing."""
-    if os.name != "nt":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
-def _remove_bytecode(paths: Iterable[Path]) -> None:
-    """Remove cached bytecode of modules: one with the same size and time, or unchecked, would still run."""
-    for path in paths:
-        if path.suffix == ".py":
-            for cached in (path.parent / "__pycache__").glob(f"{glob.escape(path.stem)}.*.pyc"):
-                cached.unlink(missing_ok=True)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import sys
+from dataclasses import asdict
 from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import click
 from packaging.version import InvalidVersion, Version
@@ -18,30 +20,40 @@ from rich.progress import Progress
 
 from litellm_patch import apply as verbs
 from litellm_patch import releases
+from litellm_patch.difference import advice, differences, stock_files
 from litellm_patch.errors import (
     EXIT_CODES,
     CheckError,
+    DeniedReleaseError,
+    DriftedError,
+    FixedUpstreamError,
     LitellmPatchError,
-    ModifiedError,
     ProofError,
     SystemFailureError,
+    UnsupportedReleaseError,
 )
 from litellm_patch.index import Index
 from litellm_patch.ledger import LEDGER_NAME, Ledger, bundled_folder, load_ledger
-from litellm_patch.target import State
+from litellm_patch.target import State, find_packages
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 _EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code:>2}  {meaning}" for code, meaning in EXIT_CODES.items())
 
-# state -> exit code, what it is, what to do next
+# state -> exit code, what it is, what to do next; for the last three the refusal has better words
 _STATES = {
     State.CLEAN: (3, "is stock and can be patched", "run apply"),
     State.APPLIED: (0, "is patched", "nothing to do; revert takes the patch out"),
-    State.PARTIAL: (4, "is partly patched, or its RECORD does not match", "run apply to patch it, revert to undo it"),
-    State.MODIFIED: (ModifiedError.exit_code, "was modified", "reinstall this release of litellm, then run apply"),
+    State.PARTIAL: (4, "is partly patched", "run apply to patch it, revert to undo it"),
+    State.DRIFTED: (DriftedError.exit_code, "has drifted", "reinstall this release of litellm, then run apply"),
+    State.FIXED_UPSTREAM: (FixedUpstreamError.exit_code, "needs no patch", "nothing to do"),
+    State.UNSUPPORTED: (UnsupportedReleaseError.exit_code, "is not supported", "install a supported release"),
+    State.DENIED: (DeniedReleaseError.exit_code, "is denied", "install another release"),
 }
+_STATUS_EPILOG = "\b\nStates, exit codes, and what to do next:\n" + "\n".join(
+    f"  {state.value:<14}  {code}  {words}: {next_step}" for state, (code, words, next_step) in _STATES.items()
+)
 
 
 class _Group(click.Group):
@@ -51,15 +63,11 @@ class _Group(click.Group):
         for stream in (sys.stdout, sys.stderr):  # a path need not be printable in the user's locale
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")
-        try:
-            return super().invoke(ctx)
-        except LitellmPatchError as error:
-            _fail(ctx, error)
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            found = f"cannot read or write {error.filename or 'a file'}: {error.strerror or error}"
-            _fail(ctx, SystemFailureError(found, "see that the path exists and is yours to read and write"))
+        codes: list[int] = []
+        result: object = None
+        with _told(codes):
+            result = super().invoke(ctx)
+        return ctx.exit(codes[0]) if codes else result
 
 
 def _version() -> str:
@@ -85,58 +93,63 @@ def _version() -> str:
 def main(ctx: click.Context, patches: Path | None) -> None:
     """Apply, revert and check the maintained patch of LiteLLM's Router.
 
-    TARGET is a virtual or conda environment, a site-packages or --target folder, a litellm package folder, or a source
-    tree that contains exactly one. litellm is never imported. A refusal changes nothing.
+    TARGET is a virtual or conda environment, an interpreter, a site-packages or --target folder, a litellm package
+    folder, or a source tree that contains exactly one. litellm is never imported. A refusal changes nothing.
     """
     ctx.obj = patches
 
 
-_target = click.argument("target", type=click.Path(path_type=Path))
+_targets = click.argument("targets", type=click.Path(path_type=Path), nargs=-1, required=True, metavar="TARGET...")
+_every = click.option(
+    "--all", "every", is_flag=True, help="Take every litellm in every TARGET; the exit code is the first that is not 0."
+)
 
 
 @main.command("apply")
-@_target
-@click.pass_obj
-def apply_command(patches: Path | None, target: Path) -> None:
+@_targets
+@_every
+@click.pass_context
+def apply_command(ctx: click.Context, targets: tuple[Path, ...], *, every: bool) -> None:
     """Patch the litellm in TARGET."""
-    _tell(verbs.apply(target, _ledger(patches)), "patched", "already applied")
+    ledger = _ledger(ctx.obj)
+    _for_each(ctx, targets, every, lambda place: _tell(verbs.apply(place, ledger), "patched", "already applied"))
 
 
 @main.command("revert")
-@_target
-@click.pass_obj
-def revert_command(patches: Path | None, target: Path) -> None:
-    """Take the patch out of the litellm in TARGET."""
-    _tell(verbs.revert(target, _ledger(patches)), "reverted", "nothing to revert")
-
-
-@main.command("status")
-@_target
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object for scripts.")
+@_targets
+@_every
 @click.pass_context
-def status_command(ctx: click.Context, target: Path, *, as_json: bool) -> None:
+def revert_command(ctx: click.Context, targets: tuple[Path, ...], *, every: bool) -> None:
+    """Take the patch out of the litellm in TARGET."""
+    ledger = _ledger(ctx.obj)
+    _for_each(ctx, targets, every, lambda place: _tell(verbs.revert(place, ledger), "reverted", "nothing to revert"))
+
+
+@main.command("status", epilog=_STATUS_EPILOG)
+@_targets
+@_every
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a litellm, on a line of its own.")
+@click.option("--diff", is_flag=True, help="Show how edited files differ from the stock or the patched ones.")
+@click.option(
+    "--stock",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="WHEEL",
+    help="Take the stock files for --diff from this wheel, which the ledger must know.",
+)
+@click.pass_context
+def status_command(  # noqa: PLR0913 - one argument an option
+    ctx: click.Context, targets: tuple[Path, ...], *, every: bool, as_json: bool, diff: bool, stock: Path | None
+) -> None:
     """Tell whether the litellm in TARGET is patched, and what to do next."""
-    report = verbs.status(target, _ledger(ctx.obj))
-    if report.refusal:
-        code, found, next_step = report.refusal.exit_code, report.refusal.found, report.refusal.next_step
-    else:
-        code, words, next_step = _STATES[report.state]
-        found = "; ".join((f"litellm {report.target.version} in {report.target.package} {words}", *report.troubles))
-    if as_json:
-        answer = {
-            "state": report.state.value,
-            "version": str(report.target.version),
-            "package": str(report.target.package),
-            "files": dict(report.files),
-            "found": found,
-            "next": next_step,
-            "exit_code": code,
-        }
-        click.echo(json.dumps(answer))
-    else:
-        _say(f"{report.state.value}: {found}")
-        _say(f"next: {next_step}")
-    ctx.exit(code)
+    folder = ctx.obj or bundled_folder()
+    ledger = load_ledger(folder)
+
+    def show(place: Path) -> int:
+        report = verbs.status(place, ledger)
+        lines = _differences(report, stock, _stock_cache(folder)) if diff or stock else None
+        return _show(report, lines, as_json=as_json)
+
+    _for_each(ctx, targets, every, show)
 
 
 @main.group("releases")
@@ -167,7 +180,7 @@ _index_url = click.option(
 def update_command(patches: Path | None, versions: tuple[str, ...], cache: Path | None, index_url: str | None) -> None:
     """Write releases.toml from the index.
 
-    With VERSION, add or refresh only these entries. Without, write all anew, but for the denied releases.
+    With VERSION, add or refresh only these entries. Without, write all anew, but for what is denied or fixed.
     """
     folder = patches or bundled_folder()
     try:
@@ -224,7 +237,7 @@ def _surroundings(folder: Path, cache: Path | None, index_url: str | None) -> It
         task = progress.add_task("reading the index", total=None)
         yield releases.Surroundings(
             index=Index(index_url),
-            cache=cache or folder.absolute().parent / ".cache" / "stock",
+            cache=cache or _stock_cache(folder),
             now=datetime.now(timezone.utc),
             tell=lambda line: _say(line, stderr=True),
             step=lambda what, done, total: progress.update(task, description=what, completed=done, total=total),
@@ -244,7 +257,38 @@ def _ledger(patches: Path | None) -> Ledger:
     return load_ledger(patches or bundled_folder())
 
 
-def _tell(outcome: verbs.Outcome, done: str, idle: str) -> None:
+def _stock_cache(folder: Path) -> Path:
+    return folder.absolute().parent / ".cache" / "stock"
+
+
+def _for_each(ctx: click.Context, targets: tuple[Path, ...], every: bool, verb: Callable[[Path], int]) -> None:  # noqa: FBT001 - as click gives it
+    """Do something to each target, come what may of the others; end with the first exit code that is not 0."""
+    if len(targets) > 1 and not every:
+        raise click.UsageError("more than one TARGET needs --all")
+    codes: list[int] = []
+    places: dict[str, Path] = {}
+    for target in targets:
+        with _told(codes):
+            for place in find_packages(target) if every else [target]:
+                places.setdefault(os.path.realpath(place), place)
+    for place in places.values():
+        with _told(codes):
+            codes.append(verb(place))
+    ctx.exit(next(filter(None, codes), 0))
+
+
+@contextlib.contextmanager
+def _told(codes: list[int]) -> Iterator[None]:
+    """Print a failure instead of passing it on, and add its exit code."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except (LitellmPatchError, OSError) as error:
+        codes.append(_refuse(error))
+
+
+def _tell(outcome: verbs.Outcome, done: str, idle: str) -> int:
     what = f"litellm {outcome.target.version} in {outcome.target.package}"
     for path in outcome.changed:
         _say(f"{done} {path}")
@@ -252,6 +296,46 @@ def _tell(outcome: verbs.Outcome, done: str, idle: str) -> None:
         _say(f"{done}: {what}, {len(outcome.changed)} file(s) changed", style="green")
     else:
         _say(f"{idle}: {what}")
+    return 0
+
+
+def _show(report: verbs.Report, lines: list[str] | None, *, as_json: bool) -> int:
+    """Print a report, and give its exit code."""
+    code, words, next_step = _STATES[report.state]
+    found = f"litellm {report.target.version} in {report.target.package} {words}"
+    tree = report.tree
+    if report.refusal:
+        found, next_step = report.refusal.found, report.refusal.next_step
+    elif tree:
+        found = "; ".join((found, *tree.troubles))
+    if as_json:
+        answer = {
+            "state": report.state.value,
+            "version": str(report.target.version),
+            "package": str(report.target.package),
+            "files": {file.image.path: file.state.value for file in tree.files} if tree else {},
+            "marker": asdict(tree.told) if tree and tree.told else None,
+            "found": found,
+            "next": next_step,
+            "exit_code": code,
+        }
+        click.echo(json.dumps(answer if lines is None else answer | {"diff": lines}))
+    else:
+        _say(f"{report.state.value}: {found}")
+        _say(f"next: {next_step}")
+        for line in lines or ():
+            _say(line.expandtabs())
+    return code
+
+
+def _differences(report: verbs.Report, wheel: Path | None, cache: Path) -> list[str]:
+    """Give the lines that show the edits of a drifted litellm, or say what they need."""
+    if report.state is not State.DRIFTED or not report.tree or not report.release:
+        return []
+    stock = stock_files(report.release, wheel, cache)
+    if stock is None:
+        return [f"no diff: the stock files are not at hand; {advice(report.release)}"]
+    return differences(report.tree, report.release, stock)
 
 
 def _say(line: str, *, style: str = "", stderr: bool = False) -> None:
@@ -261,6 +345,10 @@ def _say(line: str, *, style: str = "", stderr: bool = False) -> None:
     console.print(printable, style=style)
 
 
-def _fail(ctx: click.Context, error: LitellmPatchError) -> NoReturn:
+def _refuse(error: LitellmPatchError | OSError) -> int:
+    """Print one line about what failed, and give its exit code."""
+    if isinstance(error, OSError):
+        found = f"cannot read or write {error.filename or 'a file'}: {error.strerror or error}"
+        error = SystemFailureError(found, "see that the path exists and is yours to read and write")
     _say(f"error: {error}", style="red", stderr=True)
-    ctx.exit(error.exit_code)
+    return error.exit_code

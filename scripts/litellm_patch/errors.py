@@ -27,25 +27,32 @@ class LitellmPatchError(Exception):
         self.next_step = next_step
 
 
-class ModifiedError(LitellmPatchError):
+class DriftedError(LitellmPatchError):
     """A file is neither stock nor patched."""
 
     exit_code = 5
-    meaning = "a file was modified, is missing, or has CRLF line ends"
+    meaning = "drifted: a file was edited, is missing, or has CRLF line ends"
 
 
 class UnsupportedReleaseError(LitellmPatchError):
     """The ledger does not know the release."""
 
     exit_code = 6
-    meaning = "this release of litellm is not supported"
+    meaning = "unsupported: the ledger does not know this release of litellm"
 
 
 class DeniedReleaseError(LitellmPatchError):
     """The ledger says that the release must not be used."""
 
     exit_code = 7
-    meaning = "this release of litellm is denied"
+    meaning = "denied: this release of litellm must not be used"
+
+
+class FixedUpstreamError(LitellmPatchError):
+    """The release has the fix of its own."""
+
+    exit_code = 8
+    meaning = "fixed-upstream: this release of litellm needs no patch"
 
 
 class NoLitellmError(LitellmPatchError):
@@ -67,6 +74,20 @@ class UnknownVersionError(LitellmPatchError):
 
     exit_code = 12
     meaning = "the release of litellm cannot be read"
+
+
+class EditableInstallError(LitellmPatchError):
+    """The litellm of TARGET is a source tree elsewhere."""
+
+    exit_code = 13
+    meaning = "an editable install of litellm in TARGET: its files are elsewhere"
+
+
+class ArchiveError(LitellmPatchError):
+    """TARGET is one file that has everything inside."""
+
+    exit_code = 14
+    meaning = "TARGET is a zipapp or another archive"
 
 
 class LedgerError(LitellmPatchError):
@@ -97,6 +118,13 @@ class RollbackError(LitellmPatchError):
     meaning = "a write failed and could not be undone; TARGET may be partly patched"
 
 
+class LockedError(LitellmPatchError):
+    """Another run of the tool is at work on the same litellm."""
+
+    exit_code = 32
+    meaning = "another litellm-patch is at work on TARGET; nothing was changed"
+
+
 class IndexFailureError(LitellmPatchError):
     """The package index failed, or does not say what the ledger needs."""
 
@@ -105,10 +133,10 @@ class IndexFailureError(LitellmPatchError):
 
 
 class WheelError(LitellmPatchError):
-    """A wheel could not be fetched whole, or is not the one that the index speaks of."""
+    """A wheel could not be fetched whole, or is not the one that the index or the ledger speaks of."""
 
     exit_code = 41
-    meaning = "releases only: a wheel could not be fetched, or is damaged"
+    meaning = "a wheel could not be fetched, is damaged, or is not the ledger's"
 
 
 class CheckError(LitellmPatchError):
@@ -133,23 +161,27 @@ class MissingLibraryError(LitellmPatchError):
 
 
 EXIT_CODES: dict[int, str] = {
-    0: "done, or nothing to do; status: applied",
+    0: "done, or nothing to do; of status, applied: the patch is in",
     2: "wrong command line",
-    3: "status only: clean, ready for apply",
-    4: "status only: partly patched",
+    3: "status only, clean: stock, and apply can patch it",
+    4: "status only, partial: some of it is patched; apply and revert both bring it home",
     **{
         error.exit_code: error.meaning
         for error in (
-            ModifiedError,
+            DriftedError,
             UnsupportedReleaseError,
             DeniedReleaseError,
+            FixedUpstreamError,
             NoLitellmError,
             SeveralLitellmError,
             UnknownVersionError,
+            EditableInstallError,
+            ArchiveError,
             LedgerError,
             PatchError,
             SystemFailureError,
             RollbackError,
+            LockedError,
             IndexFailureError,
             WheelError,
             CheckError,

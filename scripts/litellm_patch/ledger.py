@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from packaging.version import InvalidVersion, Version
 
-from litellm_patch.errors import DeniedReleaseError, LedgerError, PatchError, UnsupportedReleaseError
+from litellm_patch.errors import (
+    DeniedReleaseError,
+    FixedUpstreamError,
+    LedgerError,
+    PatchError,
+    UnsupportedReleaseError,
+)
 from litellm_patch.patchfile import FilePatch, is_safe_path, parse_patch
 
 if sys.version_info >= (3, 11):
@@ -30,7 +36,8 @@ SCHEMA = 1
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _PATCH_NAME = re.compile(r"\w[\w.+-]*\.patch", re.ASCII)
 _WHEEL_NAME = re.compile(r"litellm-[\w.+-]+\.whl", re.ASCII)
-_HEADER = "# Written by `litellm-patch releases update`; only the denied releases are kept by hand."
+_HEADER = "# Written by `litellm-patch releases update`; only `fixed` and the denied releases are kept by hand."
+_BY_HAND = {"denied", "fixed"}
 _MEND = "mend the ledger, or reinstall litellm-patch"
 
 T = TypeVar("T")
@@ -79,11 +86,20 @@ class Release:
 
 
 @dataclass(frozen=True)
+class Fixed:
+    """The first release that needs no patch, and why: what upstream did, with a link."""
+
+    version: Version
+    reason: str
+
+
+@dataclass(frozen=True)
 class Ledger:
-    """All supported releases, oldest first, and the denied ones with the reason."""
+    """All supported releases, oldest first, the denied ones with the reason, and from where on upstream has the fix."""
 
     releases: tuple[Release, ...]
     denied: Mapping[Version, str]
+    fixed: Fixed | None = None
 
     def find(self, version: Version) -> Release:
         """Look a release up.
@@ -96,6 +112,7 @@ class Ledger:
 
         Raises:
             DeniedReleaseError: The release must not be used.
+            FixedUpstreamError: The release has the fix of its own.
             UnsupportedReleaseError: The release is not in the ledger; names the nearest that are.
         """
         nearest = self._nearest(version)
@@ -106,9 +123,31 @@ class Ledger:
         for release in self.releases:
             if release.version == version:
                 return release
+        if self.fixed and version >= self.fixed.version:
+            raise FixedUpstreamError(
+                f"litellm {version} needs no patch, upstream has the fix since {self.fixed.version}: "
+                f"{self.fixed.reason}",
+                "nothing to do; take litellm-patch out of your build",
+            )
         raise UnsupportedReleaseError(
-            f"litellm {version} is not supported", f"install a supported release, the nearest: {nearest}"
+            f"litellm {version} is not supported",
+            f"install a supported release, the nearest: {nearest}; or see 'Carrying it on' in README",
         )
+
+    def ruled_out(self, version: Version) -> str | None:
+        """Tell why a release gets no entry, whatever the index says.
+
+        Args:
+            version: The release.
+
+        Returns:
+            The reason, or None if nothing is known against it.
+        """
+        if version in self.denied:
+            return f"denied: {self.denied[version]}"
+        if self.fixed and version >= self.fixed.version:
+            return f"fixed upstream: {self.fixed.reason}"
+        return None
 
     def _nearest(self, version: Version) -> str:
         """Name the supported releases just below and above a version."""
@@ -159,28 +198,31 @@ def load_ledger(folder: Path, *, draft: bool = False) -> Ledger:
     """
     content = _content(folder)
     if not draft:
-        _keys(content, {"schema", "releases"}, LEDGER_NAME, optional={"denied"})
+        _keys(content, {"schema", "releases"}, LEDGER_NAME, optional=_BY_HAND)
     tables = _tables(content, "releases", LEDGER_NAME) if "releases" in content else ()
     releases = sorted((_release(table, place, folder) for place, table in tables), key=lambda entry: entry.version)
-    denied = _denied(content)
+    denied, fixed = _denied(content), _fixed(content)
     _unique([*(release.version for release in releases), *denied], "version", LEDGER_NAME)
-    return Ledger(tuple(releases), denied)
+    if fixed and releases and releases[-1].version >= fixed.version:
+        _fail(LEDGER_NAME, f"fixed says {fixed.version}, but {releases[-1].version} is listed with a patch")
+    return Ledger(tuple(releases), denied, fixed)
 
 
-def load_denied(folder: Path) -> dict[Version, str]:
-    """Read only the denied releases: the part of a ledger that `releases update` does not write anew.
+def load_by_hand(folder: Path) -> Ledger:
+    """Read only the part of a ledger that `releases update` does not write anew.
 
     Args:
         folder: The folder that holds `releases.toml`, which may lack `releases`, or be missing.
 
     Returns:
-        The reason for each denied release.
+        A ledger without releases.
 
     Raises:
         LedgerError: The ledger is not TOML, or this part of it breaks the schema.
         OSError: The ledger cannot be read.
     """
-    return _denied(_content(folder)) if (folder / LEDGER_NAME).exists() else {}
+    content = _content(folder) if (folder / LEDGER_NAME).exists() else {}
+    return Ledger((), _denied(content), _fixed(content))
 
 
 def dump_ledger(ledger: Ledger) -> bytes:
@@ -201,6 +243,9 @@ def dump_ledger(ledger: Ledger) -> bytes:
         for file in release.files:
             lines += ["", "[[releases.files]]", f"path = {_quote(file.path)}", f"pre_image = {_quote(file.pre_image)}"]
             lines += [f"post_image = {_quote(file.post_image)}", f"offsets = {list(file.offsets)}"]
+    if ledger.fixed:
+        lines += ["", "[fixed]", f"version = {_quote(str(ledger.fixed.version))}"]
+        lines += [f"reason = {_quote(ledger.fixed.reason)}"]
     for version, reason in sorted(ledger.denied.items()):
         lines += ["", "[[denied]]", f"version = {_quote(str(version))}", f"reason = {_quote(reason)}"]
     return ("\n".join(lines) + "\n").encode()
@@ -242,7 +287,7 @@ def _content(folder: Path) -> dict[str, Any]:
         raise LedgerError(f"there is no {LEDGER_NAME} in {folder}", "name a patches folder, or reinstall") from error
     except (RecursionError, ValueError) as error:
         raise LedgerError(f"{LEDGER_NAME} is not valid TOML: {error}", _MEND) from error
-    _keys(content, {"schema"}, LEDGER_NAME, optional={"releases", "denied"})
+    _keys(content, {"schema"}, LEDGER_NAME, optional={"releases", *_BY_HAND})
     if _get(content, "schema", int, LEDGER_NAME) != SCHEMA:
         _fail(LEDGER_NAME, f"schema must be {SCHEMA}, not {content['schema']}")
     return content
@@ -255,6 +300,14 @@ def _denied(content: Mapping[str, Any]) -> dict[Version, str]:
         entries.append((_version(table, place), _get(table, "reason", str, place)))
     _unique([version for version, _ in entries], "version", LEDGER_NAME)
     return dict(entries)
+
+
+def _fixed(content: Mapping[str, Any]) -> Fixed | None:
+    if "fixed" not in content:
+        return None
+    table = _get(content, "fixed", dict, LEDGER_NAME)
+    _keys(table, {"version", "reason"}, "fixed")
+    return Fixed(_version(table, "fixed"), _get(table, "reason", str, "fixed"))
 
 
 def _quote(text: str) -> str:

@@ -15,7 +15,7 @@ from litellm_patch.errors import WheelError
 from litellm_patch.target import sha256
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from packaging.version import Version
 
@@ -71,17 +71,34 @@ class Stock:
             place.mkdir()
             index.download(version, wheel, archive)
             hashes: dict[str, str | None] = dict.fromkeys(sorted(self.paths))
-            try:
-                with zipfile.ZipFile(archive) as content:
-                    for path in self.paths & set(content.namelist()):
-                        data = content.read(path)
-                        hashes[path] = sha256(data)
-                        (place / path).parent.mkdir(parents=True, exist_ok=True)
-                        (place / path).write_bytes(data)
-            except (zipfile.BadZipFile, zlib.error, RuntimeError) as error:
-                raise WheelError(f"{wheel} is not a wheel: {error}", "ask the index's owner") from error
+            for path, data in read_wheel(archive, wheel, self.paths).items():
+                hashes[path] = sha256(data)
+                (place / path).parent.mkdir(parents=True, exist_ok=True)
+                (place / path).write_bytes(data)
             note = {"wheel": wheel, "sha256": index.offers[version].wheels[wheel], "files": hashes}
             (place / _NOTE).write_text(json.dumps(note, indent=1) + "\n")
             final = self.folder / str(version)
             shutil.rmtree(final, ignore_errors=True)
             place.rename(final)
+
+
+def read_wheel(archive: Path, name: str, paths: Collection[str]) -> dict[str, bytes]:
+    """Read files of a wheel.
+
+    Args:
+        archive: The wheel.
+        name: What to call it in errors.
+        paths: The wanted files.
+
+    Returns:
+        The content of each of them that the wheel has.
+
+    Raises:
+        WheelError: It is no wheel.
+        OSError: It cannot be read.
+    """
+    try:
+        with zipfile.ZipFile(archive) as content:
+            return {path: content.read(path) for path in sorted(set(paths) & set(content.namelist()))}
+    except (zipfile.BadZipFile, zlib.error, RuntimeError) as error:
+        raise WheelError(f"{name} is not a wheel: {error}", "ask the index's owner") from error

@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import ast
-import base64
 import enum
 import hashlib
+import json
 import os
-import re
+import zipfile
 from dataclasses import dataclass
 from email.parser import HeaderParser
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from litellm_patch.errors import NoLitellmError, SeveralLitellmError, UnknownVersionError
+from litellm_patch.errors import (
+    ArchiveError,
+    EditableInstallError,
+    NoLitellmError,
+    SeveralLitellmError,
+    UnknownVersionError,
+)
+from litellm_patch.interpreter import is_environment, is_interpreter, places_of
 from litellm_patch.ledger import load_toml
+from litellm_patch.record import MARKER_NAME, Marker, read_marker, record_listing, record_with
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from litellm_patch.ledger import FileImage, Release
 
@@ -28,11 +37,11 @@ NAME = "litellm"
 _MARKERS = ("__init__.py", "main.py")  # other packages call a subfolder litellm too, but none has both
 _DIST_INFO = f"{NAME}-*.dist-info"
 _SITE_NAMES = {"site-packages", "dist-packages"}
-_ENVIRONMENT_MARKERS = ("pyvenv.cfg", "conda-meta")
 _SITE_GLOBS = ("[Ll]ib*/*/site-packages", "[Ll]ib/site-packages")
 _PRUNED = {".git", "__pycache__", "node_modules"}
 _SHOWN = 3  # of many packages in one line
 _DEPTH = 6  # enough for project/.venv/lib/python3.x/site-packages/litellm
+_NAME_ONE = "name a virtual environment, an interpreter, a site-packages or a source folder"
 
 
 class State(enum.Enum):
@@ -41,18 +50,35 @@ class State(enum.Enum):
     CLEAN = "clean"
     APPLIED = "applied"
     PARTIAL = "partial"
-    MODIFIED = "modified"
+    DRIFTED = "drifted"
+    FIXED_UPSTREAM = "fixed-upstream"
     UNSUPPORTED = "unsupported"
     DENIED = "denied"
 
 
+_IN_WORDS = {State.CLEAN: "stock", State.APPLIED: "patched"}
+
+
 @dataclass(frozen=True)
 class Target:
-    """One litellm: its package folder as it was reached, its release, its `RECORD` if it was installed."""
+    """One litellm: its package folder as it was reached, its release, its `.dist-info` if it was installed."""
 
     package: Path
     version: Version
-    record: Path | None
+    dist_info: Path | None
+
+    @property
+    def record(self) -> Path | None:
+        """Where its `RECORD` is, or would be."""
+        return self._inside("RECORD")
+
+    @property
+    def marker(self) -> Path | None:
+        """Where the marker of an applied patch is, or would be."""
+        return self._inside(MARKER_NAME)
+
+    def _inside(self, name: str) -> Path | None:
+        return Path(os.path.realpath(self.dist_info), name) if self.dist_info else None
 
 
 @dataclass(frozen=True)
@@ -65,54 +91,134 @@ class SourceFile:
 
     @property
     def state(self) -> State:
-        """Clean, applied or modified."""
+        """Clean, applied or drifted."""
         known = {self.image.pre_image: State.CLEAN, self.image.post_image: State.APPLIED}
-        return State.MODIFIED if self.data is None else known.get(sha256(self.data), State.MODIFIED)
+        return State.DRIFTED if self.data is None else known.get(sha256(self.data), State.DRIFTED)
+
+    @property
+    def was_edited(self) -> bool:
+        """Whether it drifted by its text, and not only by line ends."""
+        known = {self.image.pre_image, self.image.post_image}
+        return self.data is not None and known.isdisjoint(map(sha256, (self.data, self.data.replace(b"\r\n", b"\n"))))
 
     @property
     def trouble(self) -> str:
-        """What a modified file is, and what it should be."""
+        """What a drifted file is, and what it should be."""
         if self.data is None:
             return f"{self.image.path} is missing"
-        known = {self.image.pre_image, self.image.post_image}
-        if sha256(self.data.replace(b"\r\n", b"\n")) in known:
+        if not self.was_edited:
             return f"{self.image.path} has CRLF line ends, expected LF"
         return (
-            f"{self.image.path} was modified: its sha256 is {sha256(self.data)}, "
+            f"{self.image.path} was edited: its sha256 is {sha256(self.data)}, "
             f"expected {self.image.pre_image} (stock) or {self.image.post_image} (patched)"
         )
 
 
 @dataclass(frozen=True)
 class Tree:
-    """All that a patch touches in a target, as it was read: the files, and the content of `RECORD`."""
+    """All that a patch touches in a target, as it was read.
+
+    Attributes:
+        files: The files that it changes.
+        record: The content of `RECORD`; None if there is none.
+        marker: The content of the marker; None if there is none.
+        marker_row: The marker's path in `RECORD`.
+    """
 
     files: tuple[SourceFile, ...]
     record: bytes | None
+    marker: bytes | None
+    marker_row: bytes
 
     @property
     def state(self) -> State:
-        """The state of the whole; a `RECORD` that does not match its files makes it partial."""
+        """The state of the whole; a `RECORD` or marker that does not match the files makes it partial."""
         states = {file.state for file in self.files}
-        if State.MODIFIED in states:
-            return State.MODIFIED
-        current = {file.image.path: file.data for file in self.files if file.data is not None}
-        if len(states) > 1 or (self.record is not None and record_with(self.record, current) != self.record):
-            return State.PARTIAL
-        return states.pop()
+        if State.DRIFTED in states:
+            return State.DRIFTED
+        return State.PARTIAL if self.troubles else states.pop()
+
+    @property
+    def told(self) -> Marker | None:
+        """What the marker says, if there is one and it can be read."""
+        return None if self.marker is None else read_marker(self.marker)
 
     @property
     def troubles(self) -> tuple[str, ...]:
-        """What is wrong with each modified file."""
-        return tuple(file.trouble for file in self.files if file.state is State.MODIFIED)
+        """What is wrong with each drifted file; if none has drifted, what keeps the whole from being of one kind."""
+        states = {file.state for file in self.files}
+        if State.DRIFTED in states:
+            troubles = [file.trouble for file in self.files if file.state is State.DRIFTED]
+            if self.told:  # by this patch, or by another revision of it that only its own tool can take out
+                troubles.append(f"{MARKER_NAME} says that {self.told.patch} was applied at {self.told.applied}")
+            return tuple(troubles)
+        if len(states) > 1:
+            return tuple(f"{file.image.path} is {_IN_WORDS[file.state]}" for file in self.files)
+        return tuple(self._bookkeeping(states.pop()))
+
+    def with_record(self, contents: Mapping[str, bytes], marker: bytes | None) -> bytes | None:
+        """Give the `RECORD` that lists other contents for the files, and for the marker."""
+        if self.record is None:
+            return None
+        return record_listing(record_with(self.record, contents), self.marker_row, marker)
+
+    def _bookkeeping(self, state: State) -> Iterator[str]:
+        """Tell how `RECORD` and marker differ from files that are all of one state."""
+        if self.marker is not None and self.told is None:
+            yield f"{MARKER_NAME} is damaged"
+        if state is State.CLEAN and self.told:
+            yield (
+                f"{MARKER_NAME} says that {self.told.patch} was applied at {self.told.applied}, "
+                "but the files are stock, as after a reinstall"
+            )
+        contents = {file.image.path: file.data for file in self.files if file.data is not None}
+        if self.with_record(contents, self.marker) != self.record:
+            yield "RECORD does not match the files"
 
 
-def find_target(folder: Path) -> Target:
-    """Find the one litellm in a folder, and its release.
+def find_packages(place: Path) -> list[Path]:
+    """Find every litellm in a place, without reading anything of it.
 
     Args:
-        folder: A virtual or conda environment, a site-packages or `--target` folder, a litellm package, or a source
-            tree that contains one.
+        place: A virtual or conda environment, the path of an interpreter, a site-packages or `--target` folder, a
+            litellm package, or a folder that contains such things.
+
+    Returns:
+        The package folders, each once however many links lead to it; at least one.
+
+    Raises:
+        NoLitellmError: There is none.
+        EditableInstallError: There is only the trace of an editable install.
+        ArchiveError: The place is a zipapp.
+        OSError: A folder cannot be read.
+    """
+    # a symlinked package must keep its own path: its metadata is beside the link
+    place = Path(os.path.realpath(place)) if ".." in place.parts else place.absolute()
+    if place.is_dir() or is_interpreter(place):
+        places = [place] if place.is_dir() else places_of(place)
+    elif zipfile.is_zipfile(place):
+        raise ArchiveError(
+            f"{place} is a zipapp or another archive, whose files cannot be replaced one by one",
+            "patch the folder that it is built from, and build it again",
+        )
+    else:
+        raise NoLitellmError(f"{place} is not a folder", _NAME_ONE)
+    sites = [site for folder in places if folder.is_dir() for site in _sites(folder)]
+    found: dict[Path, Path] = {}
+    for site in sites:
+        if _is_package(site / NAME):
+            found.setdefault((site / NAME).resolve(), site / NAME)
+    if not found:
+        _refuse_editable(sites)
+        raise NoLitellmError(f"found no litellm package in {place}", _NAME_ONE)
+    return list(found.values())
+
+
+def find_target(place: Path) -> Target:
+    """Find the one litellm in a place, and its release.
+
+    Args:
+        place: What `find_packages` takes.
 
     Returns:
         The litellm that was found.
@@ -120,28 +226,21 @@ def find_target(folder: Path) -> Target:
     Raises:
         NoLitellmError: There is none.
         SeveralLitellmError: There are several.
+        EditableInstallError: There is only the trace of an editable install.
+        ArchiveError: The place is a zipapp.
         UnknownVersionError: It does not say which release it is.
         OSError: A file cannot be read.
     """
-    # a symlinked package must keep its own path: its metadata is beside the link
-    folder = folder.resolve() if ".." in folder.parts else folder.absolute()
-    if not folder.is_dir():
-        raise NoLitellmError(f"{folder} is not a folder", "name a virtual environment, site-packages or source folder")
-    found: dict[Path, Path] = {}
-    for package in _packages(folder):
-        found.setdefault(package.resolve(), package)
-    if not found:
-        raise NoLitellmError(f"found no litellm package in {folder}", "name the folder that litellm is installed in")
+    found = find_packages(place)
     if len(found) > 1:
-        places = ", ".join(str(package) for package in list(found.values())[:_SHOWN])
+        places = ", ".join(map(str, found[:_SHOWN]))
         more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
         raise SeveralLitellmError(
-            f"found {len(found)} litellm packages, expected one: {places}{more}", "name one of them"
+            f"found {len(found)} litellm packages, expected one: {places}{more}", "name one of them, or say --all"
         )
-    (package,) = found.values()
+    (package,) = found
     dist_info, version = _release_of(package)
-    record = dist_info / "RECORD" if dist_info else None
-    return Target(package, version, record if record and record.is_file() else None)
+    return Target(package, version, dist_info)
 
 
 def read_tree(target: Target, release: Release) -> Tree:
@@ -161,26 +260,14 @@ def read_tree(target: Target, release: Release) -> Tree:
     for image in release.files:
         path = target.package.parent / image.path
         # the real folder, so that a symlinked package stays a link; not the real file, which may be a cache's
-        path = path.parent.resolve() / path.name
-        files.append(SourceFile(image, path, path.read_bytes() if path.is_file() else None))
-    return Tree(tuple(files), target.record.read_bytes() if target.record else None)
+        path = Path(os.path.realpath(path.parent), path.name)
+        files.append(SourceFile(image, path, _content(path)))
+    row = os.fsencode(f"{target.dist_info.name}/{MARKER_NAME}") if target.dist_info else b""
+    return Tree(tuple(files), _content(target.record), _content(target.marker), row)
 
 
-def record_with(record: bytes, contents: Mapping[str, bytes]) -> bytes:
-    """Give a `RECORD` that lists other contents for some files.
-
-    Args:
-        record: The content of `RECORD`.
-        contents: The content of each file to list, by its path in `RECORD`.
-
-    Returns:
-        The new content; rows of other files, and all line ends, stay byte for byte.
-    """
-    for path, data in contents.items():
-        digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=")
-        row = b"%b,sha256=%b,%d" % (path.encode(), digest, len(data))
-        record = re.sub(rb"(?m)^%b,sha256=[\w-]+,\d+(?=\r?$)" % re.escape(path.encode()), row, record)
-    return record
+def _content(path: Path | None) -> bytes | None:
+    return path.read_bytes() if path and path.is_file() else None
 
 
 def sha256(data: bytes) -> str:
@@ -195,23 +282,43 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _packages(folder: Path) -> Iterator[Path]:
-    """Find litellm packages; the same one may come more than once, through different links."""
+def _sites(folder: Path) -> Iterator[Path]:
+    """Give the folders that a litellm package may be in; one may come more than once, through different links."""
     if _is_package(folder):
-        yield folder
-    elif any((folder / marker).exists() for marker in _ENVIRONMENT_MARKERS):
+        yield folder.parent
+    elif is_environment(folder):
         for pattern in _SITE_GLOBS:
-            yield from (site / NAME for site in sorted(folder.glob(pattern)) if _is_package(site / NAME))
+            yield from sorted(folder.glob(pattern))
     else:
         for place, folders, _ in os.walk(folder):
             here = Path(place)
+            yield here
             skipped = set(_PRUNED)
             if _is_package(here / NAME):
-                yield here / NAME
                 skipped.add(NAME)
             if here.name in _SITE_NAMES or any(here.glob(_DIST_INFO)) or len(here.relative_to(folder).parts) == _DEPTH:
                 folders.clear()
             folders[:] = sorted(set(folders) - skipped)
+
+
+def _refuse_editable(sites: Iterable[Path]) -> None:
+    """Say where the source is, if one of the folders has litellm as an editable install."""
+    for site in sites:
+        for note in (*site.glob(f"{_DIST_INFO}/direct_url.json"), *site.glob(f"{NAME}.egg-link")):
+            try:
+                text = note.read_text(encoding="utf-8")
+                if note.suffix == ".json":
+                    content = json.loads(text)
+                    source = unquote(urlsplit(content["url"]).path) if content["dir_info"]["editable"] else ""
+                else:
+                    source = text.partition("\n")[0]
+            except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
+                continue
+            if source:
+                raise EditableInstallError(
+                    f"{site} has litellm as an editable install of {source}",
+                    "name that folder, if its files may be changed, or install a release",
+                )
 
 
 def _is_package(folder: Path) -> bool:

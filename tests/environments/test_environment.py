@@ -75,7 +75,7 @@ def test_another_release_is_found(environment: Environment) -> None:
 def test_a_missing_file_is_found(environment: Environment) -> None:
     with (
         _instead_of(_main(environment).with_name("router.py"), None),
-        pytest.raises(UntrustedEnvironmentError, match=r"modified, expected clean"),
+        pytest.raises(UntrustedEnvironmentError, match=r"drifted, expected clean"),
     ):
         environment.verify(State.CLEAN)
 

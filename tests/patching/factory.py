@@ -118,6 +118,14 @@ def write_ledger(
     return folder
 
 
+def fix_upstream(folder: Path) -> None:
+    """Let the ledger of a patches folder say that 1.90.0 and later have the fix."""
+    ledger = folder / "releases.toml"
+    fixed = '\n[fixed]\nversion = "1.90.0"\nreason = "see pull request 1"\n'
+    text, denied, rest = ledger.read_text().partition("\n[[denied]]")
+    ledger.write_text(text + fixed + denied + rest)
+
+
 def snapshot(folder: Path) -> dict[str, tuple[int, bytes | str]]:
     """Give every file and link below a folder, with mode and content."""
     return {
@@ -153,6 +161,11 @@ class World:
     def record(self) -> Path:
         """The list of installed files with their hashes."""
         return self.site / f"litellm-{VERSION}.dist-info" / "RECORD"
+
+    @property
+    def marker(self) -> Path:
+        """What says that the patch is in."""
+        return self.record.with_name("litellm-patch.json")
 
     def run(self, verb: str, target: Path | None = None, *options: str) -> Result:
         """Run a verb in this process, on the environment unless another target is given."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,16 @@ from click.testing import CliRunner
 import litellm_patch
 from litellm_patch.cli import main
 from litellm_patch.errors import EXIT_CODES, LitellmPatchError
-from patching.factory import HANDLER, PATCHED, ROUTER, World, write_install
+from litellm_patch.target import State
+from patching.factory import (
+    HANDLER,
+    PATCHED,
+    ROUTER,
+    STOCK,
+    World,
+    fix_upstream,
+    write_install,
+)
 
 
 def run_process(world: World, *args: str | Path, **env: str) -> subprocess.CompletedProcess[bytes]:
@@ -34,7 +44,7 @@ def test_the_main_job_as_a_process(world: World) -> None:
     result = run_process(world, "apply", "env", NO_COLOR="")
     assert (result.returncode, result.stderr) == (0, b"")
     assert b"\x1b" not in result.stdout
-    assert len(result.stdout.splitlines()) == 4
+    assert len(result.stdout.splitlines()) == 5
     assert world.router.read_bytes() == PATCHED[ROUTER]
     assert run_process(world, "status", world.env).returncode == 0
     result = run_process(world, "apply", "absent")
@@ -50,7 +60,7 @@ def test_any_path_in_any_locale(world: World) -> None:
     for verb, encoding in (("apply", "ascii"), ("revert", "utf-8")):
         result = run_process(world, verb, site, PYTHONIOENCODING=encoding)
         assert (result.returncode, result.stderr) == (0, b"")
-        assert len(result.stdout.splitlines()) == 4
+        assert len(result.stdout.splitlines()) == 5
         assert b"\x1b" not in result.stdout
     result = run_process(world, "apply", site / "absent", PYTHONIOENCODING="ascii")
     assert result.returncode == 10
@@ -90,41 +100,101 @@ def test_the_patches_option_beats_the_variable(world: World) -> None:
     assert CliRunner().invoke(main, args, env={"LITELLM_PATCH_DIR": "absent"}).exit_code == 0
 
 
-def test_status_says_what_it_is_and_what_to_do(world: World) -> None:
-    def lines(code: int) -> list[str]:
-        return world.expect(code, "status").splitlines()
+def make_state(world: World, state: str) -> None:
+    """Bring the world into a state."""
+    if state in {"applied", "partial"}:
+        world.expect(0, "apply")
+    if state == "partial":
+        world.handler.write_bytes(STOCK[HANDLER])
+    if state == "drifted":
+        world.handler.write_bytes(b"")
+    if state == "fixed-upstream":
+        fix_upstream(world.patches)
+    version = {"fixed-upstream": "1.90.1", "unsupported": "1.84.0", "denied": "1.82.7"}.get(state)
+    if version:
+        shutil.rmtree(world.site)
+        write_install(world.site, version)
 
-    package = world.site / "litellm"
-    assert lines(3) == [f"clean: litellm 1.83.0 in {package} is stock and can be patched", "next: run apply"]
-    world.expect(0, "apply")
-    assert lines(0)[0] == f"applied: litellm 1.83.0 in {package} is patched"
-    world.record.write_bytes(world.record.read_bytes().replace(b"sha256=", b"sha256=0", 4))
-    assert lines(4)[0].startswith("partial: ")
-    world.handler.write_bytes(b"")
-    assert lines(5)[0].startswith(
-        f"modified: litellm 1.83.0 in {package} was modified; {HANDLER} was modified: its sha"
-    )
-    assert lines(5)[1].startswith("next: reinstall")
+
+STATES = [
+    ("clean", 3, "is stock and can be patched", "run apply"),
+    ("applied", 0, "is patched", "nothing to do; revert takes the patch out"),
+    ("partial", 4, f"is partly patched; {ROUTER} is patched; {HANDLER} is stock", "run apply to patch it, revert to"),
+    (
+        "drifted",
+        5,
+        f"has drifted; {HANDLER} was edited: its sha256 is e3b0c44298fc",
+        "reinstall this release of litellm",
+    ),
+    ("fixed-upstream", 8, "needs no patch, upstream has the fix since 1.90.0: see pull request 1", "nothing to do"),
+    ("unsupported", 6, "is not supported", "install a supported release, the nearest: 1.83.0; or see 'Carrying it on'"),
+    ("denied", 7, "is denied: malicious upload", "install another release, such as 1.83.0"),
+]
 
 
-def test_status_as_json(world: World) -> None:
-    def answer(target: Path) -> tuple[int, dict[str, object]]:
-        result = world.run("status", target, "--json")
-        return result.exit_code, json.loads(result.output)
+@pytest.mark.parametrize(("state", "code", "words", "next_step"), STATES)
+def test_each_state_has_one_answer(world: World, state: str, code: int, words: str, next_step: str) -> None:
+    make_state(world, state)
+    said, todo = world.expect(code, "status").splitlines()
+    assert said.startswith(f"{state}: litellm 1.")
+    assert words in said
+    assert todo.startswith(f"next: {next_step}")
+    assert re.search(rf"^ +{state} +{code}  ", CliRunner().invoke(main, ["status", "--help"]).output, re.MULTILINE)
 
-    code, clean = answer(world.env)
-    assert clean == {
+    result = world.run("status", None, "--json")
+    answer = json.loads(result.output)
+    assert (result.exit_code, answer["exit_code"], answer["state"]) == (code, code, state)
+    assert (f"{state}: {answer['found']}", f"next: {answer['next']}") == (said, todo)
+    assert answer["package"] == str(world.site / "litellm")
+    assert bool(answer["files"]) == (code < 6)
+    assert (answer["marker"] is not None) == (state in {"applied", "partial"})
+
+    if code > 4:
+        for verb in ("apply", "revert"):
+            world.expect(code, verb)
+
+
+def test_every_state_is_tried() -> None:
+    assert [state for state, *_ in STATES] == [state.value for state in State]
+    assert len({code for _, code, *_ in STATES}) == len(STATES)
+
+
+def test_status_as_json_is_one_object(world: World) -> None:
+    assert json.loads(world.run("status", None, "--json").output) == {
         "state": "clean",
         "version": "1.83.0",
         "package": str(world.site / "litellm"),
         "files": {ROUTER: "clean", HANDLER: "clean"},
+        "marker": None,
         "found": f"litellm 1.83.0 in {world.site / 'litellm'} is stock and can be patched",
         "next": "run apply",
-        "exit_code": code,
+        "exit_code": 3,
     }
-    assert code == 3
-    for version, expected, state in (("1.82.7", 7, "denied"), ("1.84.0", 6, "unsupported")):
-        write_install(world.root / version, version)
-        code, found = answer(world.root / version)
-        assert (code, found["state"], found["version"], found["exit_code"]) == (expected, state, version, expected)
-        assert found.keys() == clean.keys()
+
+
+def test_several_targets_need_all(world: World) -> None:
+    result = world.run("apply", None, str(world.site))
+    assert result.exit_code == 2
+    assert "more than one TARGET needs --all" in result.stderr
+
+
+def test_all_takes_every_litellm_once_and_goes_on_after_a_refusal(world: World) -> None:
+    home = world.root / "home"
+    sites = [home / name / "lib" / "python3.12" / "site-packages" for name in ("a b", "ä", "denied")]
+    for site, version in zip(sites, ("1.83.0", "1.83.0", "1.82.7"), strict=True):
+        write_install(site, version)
+    targets = (str(home), str(sites[0]), str(world.root / "absent"), str(world.env))
+    result = world.run("apply", home / "ä", *targets, "--all")
+    assert result.exit_code == 10, "the first that failed"
+    assert result.stdout.count("patched: litellm 1.83.0") == 3
+    errors = result.stderr.splitlines()
+    assert len(errors) == 2
+    assert "absent is not a folder" in errors[0]
+    assert "is denied" in errors[1]
+    for site in (*sites[:2], world.site):
+        assert (site / ROUTER).read_bytes() == PATCHED[ROUTER]
+
+    lines = world.run("status", home, str(world.env), "--all", "--json").stdout.splitlines()
+    assert [json.loads(line)["state"] for line in lines] == ["applied", "denied", "applied", "applied"]
+    assert world.run("revert", home / "ä", str(world.env), "--all").exit_code == 0
+    assert [world.run("status", home / name, "--all").exit_code for name in ("a b", "ä")] == [0, 3]

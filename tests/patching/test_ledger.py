@@ -11,9 +11,15 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from packaging.version import Version
 
-from litellm_patch.errors import DeniedReleaseError, LedgerError, PatchError, UnsupportedReleaseError
-from litellm_patch.ledger import Ledger, dump_ledger, load_denied, load_ledger, save_ledger
-from patching.factory import HANDLER, PATCHED, ROUTER, STOCK, World, digest, make_patch, write_ledger
+from litellm_patch.errors import (
+    DeniedReleaseError,
+    FixedUpstreamError,
+    LedgerError,
+    PatchError,
+    UnsupportedReleaseError,
+)
+from litellm_patch.ledger import Fixed, Ledger, dump_ledger, load_by_hand, load_ledger, save_ledger
+from patching.factory import HANDLER, PATCHED, ROUTER, STOCK, World, digest, fix_upstream, make_patch, write_ledger
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,6 +42,18 @@ def test_denied_and_unsupported_releases_say_so(world: World) -> None:
     for version in ("1.83.0.post1", "1.83.0rc1", "1.83.0+local", "1.0", "2.0"):
         with pytest.raises(UnsupportedReleaseError, match=r"nearest: 1\.83\.0"):
             ledger.find(Version(version))
+
+
+def test_releases_with_the_fix_say_so(world: World) -> None:
+    fix_upstream(world.patches)
+    ledger = load_ledger(world.patches)
+    for version in ("1.90.0", "1.90.0.post1", "2.0"):
+        with pytest.raises(FixedUpstreamError, match=r"upstream has the fix since 1\.90\.0: see pull request 1"):
+            ledger.find(Version(version))
+    for version in ("1.89.9", "1.90.0rc1"):
+        with pytest.raises(UnsupportedReleaseError):
+            ledger.find(Version(version))
+    assert ledger.find(Version("1.83.0")).version == Version("1.83.0")
 
 
 def test_the_nearest_releases_are_the_neighbours(world: World) -> None:
@@ -79,6 +97,13 @@ def test_the_nearest_releases_are_the_neighbours(world: World) -> None:
         ('reason = "malicious upload"', 'reason = ""', "reason must not be empty"),
         ('version = "1.82.7"', 'version = "1.83"', r"version 1\.83(\.0)? is listed twice"),
         ("[[denied]]", "[denied]", "denied must be of type list, not dict"),
+        ("[[denied]]", "[[fixed]]\n[[denied]]", "fixed must be of type dict, not list"),
+        ("[[denied]]", '[fixed]\nversion = "1.90"\n[[denied]]', "releases.toml: fixed: reason is missing"),
+        ("[[denied]]", '[fixed]\nversion = 1\nreason = "x"\n[[denied]]', "fixed: version must be of type str, not int"),
+        (
+            *("[[denied]]", '[fixed]\nversion = "1.82"\nreason = "x"\n[[denied]]'),
+            r"releases\.toml: fixed says 1\.82, but 1\.83\.0 is listed with a patch",
+        ),
     ],
 )
 def test_a_wrong_ledger_is_refused(world: World, old: str, new: str, message: str) -> None:
@@ -120,13 +145,13 @@ def test_a_draft_may_lack_releases(world: World) -> None:
     ledger.write_text("schema = 1\n[[denied]]" + ledger.read_text().partition("[[denied]]")[2])
     assert (
         load_ledger(world.patches, draft=True).denied
-        == load_denied(world.patches)
+        == load_by_hand(world.patches).denied
         == {Version("1.82.7"): "malicious upload"}
     )
     with pytest.raises(LedgerError, match="releases is missing"):
         load_ledger(world.patches)
     ledger.unlink()
-    assert load_denied(world.patches) == {}
+    assert load_by_hand(world.patches) == Ledger((), {})
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -138,12 +163,16 @@ def test_a_draft_may_lack_releases(world: World) -> None:
     ),
     st.lists(st.integers(-9999, 9999), min_size=1, max_size=9),
     st.datetimes(timezones=st.timezones()),
+    st.none() | st.builds(Fixed, st.just(Version("1.91")), st.text(min_size=1)),
 )
 @example(
-    {Version("1.2.3"): 'a "b" \\ \x7f \n \x00 é \U0001f600'}, [0], datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
+    {Version("1.2.3"): 'a "b" \\ \x7f \n \x00 é \U0001f600'},
+    [0],
+    datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc),
+    Fixed(Version("1.91"), "\x7f"),
 )
 def test_a_ledger_that_is_written_reads_the_same(
-    world: World, denied: dict[Version, str], offsets: list[int], uploaded: datetime
+    world: World, denied: dict[Version, str], offsets: list[int], uploaded: datetime, fixed: Fixed | None
 ) -> None:
     (release,) = load_ledger(world.patches).releases
     (file, _) = release.files
@@ -161,9 +190,9 @@ def test_a_ledger_that_is_written_reads_the_same(
     (folder / release.patch.name).touch()
     entries = [replace(entry, patch=folder / release.patch.name) for entry in entries]
     (folder / "releases.toml").unlink(missing_ok=True)
-    assert save_ledger(folder, Ledger(tuple(entries), denied))
+    assert save_ledger(folder, Ledger(tuple(entries), denied, fixed))
     back = load_ledger(folder)
-    assert back == Ledger((entries[1], entries[2], entries[0]), denied)
+    assert back == Ledger((entries[1], entries[2], entries[0]), denied, fixed)
     assert not save_ledger(folder, back)
     assert dump_ledger(back) == (folder / "releases.toml").read_bytes()
 

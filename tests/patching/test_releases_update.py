@@ -19,6 +19,7 @@ from litellm_patch import releases
 from litellm_patch.apply import apply
 from litellm_patch.errors import IndexFailureError, UnsupportedReleaseError
 from litellm_patch.index import Index
+from litellm_patch.ledger import Fixed
 from patching.factory import ROUTER, digest, make_patch, snapshot, write_install
 from patching.fake_index import PAGE, Answer
 from patching.maintainer import CORE, NEW, NEW_PATCHED, OLD, OLD_PATCHED, SHIFTED, Desk, at
@@ -49,7 +50,20 @@ def test_the_ledger_says_all(desk: Desk) -> None:
 def test_the_ledger_serves_apply(desk: Desk) -> None:
     desk.expect(0, "update")
     write_install(desk.root / "site", "1.83.10", SHIFTED | {"litellm/__init__.py": b""})
-    assert len(apply(desk.root / "site", desk.load()).changed) == 2
+    assert next(path.name for path in apply(desk.root / "site", desk.load()).changed) == "router.py"
+
+
+def test_what_is_fixed_upstream_is_kept_and_respected(desk: Desk) -> None:
+    desk.expect(0, "update")
+    desk.ledger.write_text(desk.ledger.read_text() + '\n[fixed]\nversion = "1.84.0"\nreason = "see pull request 1"\n')
+    assert "fixed says 1.84.0, but 1.84.0 is listed with a patch" in desk.expect(20, "check")
+
+    (desk.patches / "1.84.0.patch").unlink()
+    assert "left out: litellm 1.84.0 is fixed upstream: see pull request 1" in desk.expect(0, "update")
+    assert desk.load().fixed == Fixed(Version("1.84.0"), "see pull request 1")
+    assert desk.versions() == ["1.83.0", "1.83.0.post1", "1.83.10"]
+    assert "is right and complete" in desk.expect(0, "check")
+    assert "litellm 1.84.0 is fixed upstream" in desk.expect(6, "update", "1.84.0")
 
 
 def test_a_second_time_changes_nothing_and_fetches_nothing(desk: Desk) -> None:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import subprocess
+import sys
+import venv
+import zipapp
+from pathlib import Path
 
 import pytest
 
+from litellm_patch.interpreter import places_of
 from litellm_patch.target import find_target
 from patching.factory import PATCHED, ROUTER, STOCK, World, write_install, write_package
 
@@ -23,7 +30,10 @@ _ANOTHER = '[project]\nname = "my-app"\nversion = "9.9"\n'
         ("venv/Lib/site-packages", "venv/Lib/site-packages"),
         ("usr/lib/python3/dist-packages", "usr"),
         ("folder", "folder"),
+        ("venv/Lib/site-packages", "venv/Scripts/python.exe"),
+        ("venv/lib/python3.12/site-packages", "venv/bin/python3.12"),
         ("with space/é ü/lib/python3.12/site-packages", "with space"),
+        ("with space/é ü/lib/python3.12/site-packages", "with space/é ü/bin/python"),
         ("project/.venv/lib/python3.12/site-packages", "project"),
         ("project/vendor/litellm-src", "project"),
     ],
@@ -34,6 +44,10 @@ def test_every_layout_is_found_and_patched(world: World, site: str, target: str,
     write_install(home / site)
     if marked and target == "venv":
         (home / target / "pyvenv.cfg").touch()
+    if Path(target).name.startswith("python"):
+        (home / target).parent.mkdir()
+        (home / target).write_bytes(b"not run: the environment tells enough")
+        ((home / target).parents[1] / ("conda-meta" if marked else "pyvenv.cfg")).touch()
     world.expect(0, "apply", home / target)
     assert (home / site / ROUTER).read_bytes() == PATCHED[ROUTER]
 
@@ -159,3 +173,110 @@ def test_a_symlinked_file_leaves_the_cache_alone(world: World) -> None:
     world.expect(0, "apply")
     assert cached.read_bytes() == STOCK[ROUTER]
     assert world.router.read_bytes() == PATCHED[ROUTER]
+
+
+def test_an_interpreter_outside_of_any_environment_is_asked(world: World) -> None:
+    python = world.root / "python3.12"
+    folders = f"{world.root / 'absent'}\\n{world.site}"
+    python.write_text(f"#!/bin/sh\n[ \"$1 $2 $3\" = '-I -S -c' ] && printf '{folders}\\n'\n")
+    python.chmod(0o755)
+    world.expect(0, "apply", python)
+    assert world.router.read_bytes() == PATCHED[ROUTER]
+
+    python.write_text("#!/bin/sh\nexit 1\n")
+    assert "does not run as a Python interpreter" in world.expect(10, "apply", python)
+    python.chmod(0o644)
+    assert "does not run as a Python interpreter" in world.expect(10, "apply", python)
+    other = python.rename(world.root / "litellm-proxy")
+    assert "is not a folder" in world.expect(10, "apply", other)
+
+
+def test_a_real_interpreter_names_its_folders() -> None:
+    base = Path(sys.base_prefix) / ("python.exe" if sys.platform == "win32" else "bin/python3")
+    code = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    done = subprocess.run([base, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603
+    assert Path(done.stdout.strip()) in places_of(base)
+
+
+def test_a_pth_file_is_not_run(world: World) -> None:
+    """One of the denied releases did its harm in such a file."""
+    env = world.root / "real"
+    venv.create(env, symlinks=True)
+    site = next(env.glob("[Ll]ib*/**/site-packages"))
+    write_install(site)
+    proof = world.root / "proof"
+    (site / "litellm_init.pth").write_text(f"import pathlib; pathlib.Path({str(proof)!r}).touch()\n")
+    python = env / "bin" / "python"
+    world.expect(0, "apply", python)
+    assert not proof.exists()
+    subprocess.run([python, "-c", ""], check=True)  # noqa: S603
+    assert proof.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (
+            "litellm-1.83.0.dist-info/direct_url.json",
+            {"url": "file:///src/my%20litellm", "dir_info": {"editable": True}},
+        ),
+        ("litellm.egg-link", "/src/my litellm\n.\n"),
+    ],
+)
+def test_an_editable_install_is_refused_and_names_the_source(world: World, name: str, text: object) -> None:
+    shutil.rmtree(world.site)
+    note = world.site / name
+    note.parent.mkdir(parents=True)
+    note.write_text(text if isinstance(text, str) else json.dumps(text))
+    for verb in ("apply", "revert", "status"):
+        assert "an editable install of /src/my litellm; name that folder" in world.expect(13, verb)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{}", "[" * 100_000, '{"url": 1, "dir_info": {"editable": true}}', '{"url": "x", "dir_info": {}}'],
+)
+def test_other_metadata_without_a_package_is_no_litellm(world: World, text: str) -> None:
+    shutil.rmtree(world.site / "litellm")
+    (world.record.parent / "direct_url.json").write_text(text)
+    world.expect(10, "apply")
+
+
+def test_a_zipapp_is_refused(world: World) -> None:
+    archive = world.root / "app.pyz"
+    zipapp.create_archive(world.site, archive, interpreter="/usr/bin/env python3", main="litellm.main:run")
+    for verb in ("apply", "revert", "status"):
+        assert "is a zipapp or another archive" in world.expect(14, verb, archive)
+
+
+def test_a_vendored_tree_in_another_repository(world: World) -> None:
+    project = world.root / "project"
+    vendored = project / "third party" / "lité"
+    write_package(vendored)
+    (vendored / "litellm" / "_version.py").write_text('version = "1.83.0"\n')
+    (project / "pyproject.toml").write_text(_ANOTHER)
+    git = ("git", "-C", project, "-c", "user.name=x", "-c", "user.email=x@example.org")
+    for arguments in (["init", "-q"], ["add", "."], ["commit", "-qm", "vendor"]):
+        subprocess.run([*git, *arguments], check=True)  # noqa: S603
+
+    def changed() -> list[str]:
+        done = subprocess.run([*git, "diff", "--name-only", "-z"], capture_output=True, text=True, check=True)  # noqa: S603
+        return done.stdout.split("\0")[:-1]
+
+    world.expect(0, "apply", project)
+    assert changed() == [f"third party/lité/{path}" for path in PATCHED]
+    world.expect(0, "revert", vendored)
+    assert changed() == []
+
+
+def test_links_that_lead_nowhere_are_no_traceback(world: World) -> None:
+    for path in (world.handler.parent, world.handler):
+        shutil.rmtree(path, ignore_errors=True)
+        path.parent.mkdir(exist_ok=True)
+        path.symlink_to(path.name)
+        assert "handler.py is missing" in world.expect(5, "apply")
+        path.unlink()
+    loop = world.root / "loop"
+    loop.symlink_to("loop")
+    for target in (loop, loop / "litellm"):
+        world.expect(10, "apply", target)

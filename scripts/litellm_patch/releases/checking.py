@@ -83,12 +83,12 @@ def _check_index(ledger: Ledger, patches: Sequence[RangePatch], around: Surround
     oldest = min([*known, *(patch.first for patch in patches)])
     findings = [
         f"litellm {offer.version} is missing in {LEDGER_NAME}: {_trial(offer, patches, around)}"
-        for offer in supported_offers(oldest, ledger.denied, around)
+        for offer in supported_offers(oldest, ledger, around)
         if offer.version not in known
     ]
     for version, release in known.items():
         offer = around.index.offers.get(version)
-        reason = refusal_of(offer, ledger.denied, around.now) if offer else "not on the index"
+        reason = refusal_of(offer, ledger, around.now) if offer else "not on the index"
         if offer is None or reason:
             findings.append(f"litellm {version} is in {LEDGER_NAME}, but it is {reason}")
             continue

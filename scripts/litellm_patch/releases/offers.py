@@ -8,29 +8,28 @@ from typing import TYPE_CHECKING
 from litellm_patch.errors import DeniedReleaseError, UnsupportedReleaseError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from packaging.version import Version
 
     from litellm_patch.index import Offer
+    from litellm_patch.ledger import Ledger
     from litellm_patch.releases.surroundings import Surroundings
 
 COOLDOWN = timedelta(hours=48)
 
 
-def refusal_of(offer: Offer, denied: Mapping[Version, str], now: datetime) -> str | None:
+def refusal_of(offer: Offer, ledger: Ledger, now: datetime) -> str | None:
     """Tell why a release is not supported though the index has it.
 
     Args:
         offer: What the index has of it.
-        denied: The denied releases, with the reason.
+        ledger: What is denied, and what is fixed.
         now: The time, for the cooldown.
 
     Returns:
         The reason, or None if it is supported.
     """
-    if offer.version in denied:
-        return f"denied: {denied[offer.version]}"
+    if reason := ledger.ruled_out(offer.version):
+        return reason
     if offer.version.is_prerelease:
         return "a pre-release"
     if offer.yanked:
@@ -42,12 +41,12 @@ def refusal_of(offer: Offer, denied: Mapping[Version, str], now: datetime) -> st
     return None
 
 
-def supported_offers(oldest: Version, denied: Mapping[Version, str], around: Surroundings) -> list[Offer]:
+def supported_offers(oldest: Version, ledger: Ledger, around: Surroundings) -> list[Offer]:
     """Choose the releases to support, and tell about the others; of pre-releases just how many there are.
 
     Args:
         oldest: The release of the oldest patch; those before it are not looked at.
-        denied: The denied releases, with the reason.
+        ledger: What is denied, and what is fixed.
         around: Index and clock, and who is told.
 
     Returns:
@@ -55,23 +54,23 @@ def supported_offers(oldest: Version, denied: Mapping[Version, str], around: Sur
     """
     offers = around.index.offers
     newer = [offers[version] for version in sorted(offers) if version >= oldest]
-    refused = {offer.version: refusal_of(offer, denied, around.now) for offer in newer}
-    previews = sum(version.is_prerelease and version not in denied for version in refused)
+    refused = {offer.version: refusal_of(offer, ledger, around.now) for offer in newer}
+    previews = sum(version.is_prerelease and version not in ledger.denied for version in refused)
     if previews:
         around.tell(f"left out: {previews} pre-release(s)")
     for version, reason in refused.items():
-        if reason and (version in denied or not version.is_prerelease):
+        if reason and (version in ledger.denied or not version.is_prerelease):
             around.tell(f"left out: litellm {version} is {reason}")
     return [offer for offer in newer if refused[offer.version] is None]
 
 
-def asked_offer(version: Version, oldest: Version, denied: Mapping[Version, str], around: Surroundings) -> Offer:
+def asked_offer(version: Version, oldest: Version, ledger: Ledger, around: Surroundings) -> Offer:
     """Give a release that the maintainer asked for by name, or refuse it.
 
     Args:
         version: The release.
         oldest: The release of the oldest patch.
-        denied: The denied releases, with the reason.
+        ledger: What is denied, and what is fixed.
         around: Index and clock.
 
     Returns:
@@ -82,12 +81,12 @@ def asked_offer(version: Version, oldest: Version, denied: Mapping[Version, str]
         UnsupportedReleaseError: It cannot be supported; says why.
     """
     next_step = "name a final release that the index has"
-    if version in denied:
-        raise DeniedReleaseError(f"litellm {version} is denied: {denied[version]}", next_step)
+    if version in ledger.denied:
+        raise DeniedReleaseError(f"litellm {version} is denied: {ledger.denied[version]}", next_step)
     if version not in around.index.offers:
         raise UnsupportedReleaseError(f"the index has no litellm {version}", next_step)
     offer = around.index.offers[version]
-    reason = refusal_of(offer, denied, around.now)
+    reason = refusal_of(offer, ledger, around.now)
     if version < oldest:
         reason = f"older than the oldest patch, which is for {oldest}"
     if reason:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from litellm_patch.errors import IndexFailureError, LedgerError
-from litellm_patch.ledger import LEDGER_NAME, Ledger, Release, load_denied, load_ledger, save_ledger
+from litellm_patch.ledger import LEDGER_NAME, Ledger, Release, load_by_hand, load_ledger, save_ledger
 from litellm_patch.releases.offers import asked_offer, supported_offers
 from litellm_patch.releases.ranges import make_entry, patch_for, read_patches, touched_by
 from litellm_patch.releases.surroundings import fetch_stock
@@ -37,7 +38,7 @@ def update(folder: Path, around: Surroundings, versions: Collection[Version] = (
         OSError: A file cannot be read or written; the old file is as it was.
     """
     patches = read_patches(folder)
-    denied = load_denied(folder)
+    by_hand = load_by_hand(folder)
     old: tuple[Release, ...] = ()
     if (folder / LEDGER_NAME).exists():
         # to write all anew, the old entries may be wrong: that is what mends them
@@ -45,9 +46,9 @@ def update(folder: Path, around: Surroundings, versions: Collection[Version] = (
             old = load_ledger(folder, draft=True).releases
     offers = around.index.offers
     if versions:
-        wanted = [asked_offer(version, patches[0].first, denied, around) for version in versions]
+        wanted = [asked_offer(version, patches[0].first, by_hand, around) for version in versions]
     else:
-        wanted = supported_offers(patches[0].first, denied, around)
+        wanted = supported_offers(patches[0].first, by_hand, around)
         for release in old:
             if release.version not in offers:
                 around.tell(f"dropped: litellm {release.version} is no longer on the index")
@@ -60,5 +61,5 @@ def update(folder: Path, around: Surroundings, versions: Collection[Version] = (
     for done, offer in enumerate(wanted):
         around.step("locating hunks", done, len(wanted))
         entries[offer.version] = make_entry(offer, patch_for(offer.version, patches), stock)
-    ledger = Ledger(tuple(entries[version] for version in sorted(entries)), denied)
+    ledger = replace(by_hand, releases=tuple(entries[version] for version in sorted(entries)))
     return ledger, save_ledger(folder, ledger)

@@ -1,0 +1,117 @@
+"""Runs the tool in forks of one warm process: killed at a step of one's choice, or without the rights of the user.
+
+As a program it reads one request a line, and answers each with the exit code of the fork, negative for a signal.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import litellm_patch
+from litellm_patch.cli import main
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+    from typing import Any
+
+    from patching.factory import World
+
+PACKAGE = Path(litellm_patch.__file__).parent
+KILLED = -9
+# all that runs between the first look at a target and the last step
+_TRACED = {str(PACKAGE / f"{name}.py") for name in ("apply", "locking", "record", "replacing")}
+_NOBODY = 65534
+
+
+@dataclass(frozen=True)
+class Forks:
+    """The warm process, as a test sees it."""
+
+    process: subprocess.Popen[str]
+
+    def run(self, world: World, verb: str, *, before_line: int = 0, nobody: bool = False) -> int:
+        """Run a verb on the environment of a world.
+
+        Args:
+            world: Where.
+            verb: What.
+            before_line: Kill the process, as `kill -9` does, before it runs this line of those that it would run,
+                counted from 1 as they come.
+            nobody: Run it as a user who owns nothing.
+
+        Returns:
+            The exit code, or `KILLED`.
+        """
+        assert self.process.stdin
+        assert self.process.stdout
+        arguments = ["--patches", str(world.patches), verb, str(world.env)]
+        self.process.stdin.write(json.dumps({"arguments": arguments, "line": before_line, "nobody": nobody}) + "\n")
+        self.process.stdin.flush()
+        return int(self.process.stdout.readline())
+
+
+@contextmanager
+def forking() -> Iterator[Forks]:
+    """Start the warm process, and end it."""
+    paths = os.pathsep.join((str(PACKAGE.parent), str(Path(__file__).parents[1])))
+    command = [sys.executable, "-m", "patching.crash"]
+    env = {**os.environ, "PYTHONPATH": paths}
+    with subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
+        yield Forks(process)
+
+
+def _serve() -> None:
+    for request in map(json.loads, sys.stdin):
+        child = os.fork()
+        if not child:
+            _run(**request)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)  # noqa: T201
+
+
+def _run(*, arguments: list[str], line: int, nobody: bool) -> None:
+    """Run the tool as this process, and end it."""
+    sys.stdout = sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the process ends
+    if nobody and os.geteuid() == 0:
+        os.setgroups([])
+        os.setgid(_NOBODY)
+        os.setuid(_NOBODY)
+    if line:
+        os.fsync = lambda fd: None  # noqa: ARG005 - a kill loses nothing that was written
+        sys.settrace(_killer(line))
+    code: Any = 1
+    try:
+        main(arguments)
+    except SystemExit as end:
+        code = end.code
+    finally:
+        os._exit(code)
+
+
+def _killer(line: int) -> Any:
+    """Give a trace function that counts the lines that run."""
+    left = line
+
+    def step(_: FrameType, event: str, __: object) -> object:
+        nonlocal left
+        left -= event == "line"
+        if not left:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return step
+
+    def enter(frame: FrameType, _: str, __: object) -> object:
+        return step if frame.f_code.co_filename in _TRACED else None
+
+    return enter
+
+
+if __name__ == "__main__":
+    _serve()
