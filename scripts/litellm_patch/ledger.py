@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import bisect
 import json
-import os
 import re
 import sys
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from packaging.version import InvalidVersion, Version
 
 from litellm_patch.errors import DeniedReleaseError, LedgerError, PatchError, UnsupportedReleaseError
+from litellm_patch.files import write_whole
 from litellm_patch.patchfile import FilePatch, is_safe_path, parse_patch
 
 if sys.version_info >= (3, 11):
@@ -222,15 +222,7 @@ def save_ledger(folder: Path, ledger: Ledger) -> bool:
     path, data = folder / LEDGER_NAME, dump_ledger(ledger)
     if path.is_file() and path.read_bytes() == data:
         return False
-    new = path.with_name(f".{LEDGER_NAME}.{os.getpid()}.new")
-    try:
-        with new.open("wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        new.replace(path)
-    finally:
-        new.unlink(missing_ok=True)
+    write_whole(path, data)
     return True
 
 
