@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 from litellm_patch.errors import (
     DeniedReleaseError,
     ModifiedError,
+    PatchedWheelError,
     PatchError,
     RollbackError,
     SystemFailureError,
     UnsupportedReleaseError,
 )
+from litellm_patch.ledger import is_patched_wheel
 from litellm_patch.target import State, Target, find_target, read_tree, record_with, sha256
 
 if TYPE_CHECKING:
@@ -162,6 +164,11 @@ def _bring(folder: Path, ledger: Ledger, goal: State) -> Outcome:
     """Bring a target to a state, from the other one or from halfway."""
     target = find_target(folder)
     release = ledger.find(target.version)
+    if goal is State.CLEAN and is_patched_wheel(target.version):
+        raise PatchedWheelError(
+            f"litellm in {target.package} was installed from the patched wheel {target.version}",
+            f"install the stock release instead: pip install 'litellm==={release.version}'",
+        )
     tree = read_tree(target, release)
     if tree.state is State.MODIFIED:
         raise ModifiedError(

@@ -27,7 +27,7 @@ from litellm_patch.errors import (
     SystemFailureError,
 )
 from litellm_patch.index import Index
-from litellm_patch.ledger import LEDGER_NAME, Ledger, bundled_folder, load_ledger
+from litellm_patch.ledger import LEDGER_NAME, Ledger, bundled_folder, is_patched_wheel, load_ledger
 from litellm_patch.target import State
 
 if TYPE_CHECKING:
@@ -121,6 +121,8 @@ def status_command(ctx: click.Context, target: Path, *, as_json: bool) -> None:
         code, found, next_step = report.refusal.exit_code, report.refusal.found, report.refusal.next_step
     else:
         code, words, next_step = _STATES[report.state]
+        if report.state is State.APPLIED and is_patched_wheel(report.target.version):
+            next_step = "nothing to do; the patch is part of this wheel"
         found = "; ".join((f"litellm {report.target.version} in {report.target.package} {words}", *report.troubles))
     if as_json:
         answer = {

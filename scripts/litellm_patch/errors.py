@@ -132,6 +132,13 @@ class MissingLibraryError(LitellmPatchError):
     meaning = "releases only: the extra litellm-patch[maintain] is not installed"
 
 
+class PatchedWheelError(LitellmPatchError):
+    """The patch is part of the wheel, so it cannot be put in or taken out."""
+
+    exit_code = 46
+    meaning = "the patch is part of the wheel that litellm was installed from"
+
+
 EXIT_CODES: dict[int, str] = {
     0: "done, or nothing to do; status: applied",
     2: "wrong command line",
@@ -155,6 +162,7 @@ EXIT_CODES: dict[int, str] = {
             CheckError,
             ProofError,
             MissingLibraryError,
+            PatchedWheelError,
         )
     },
 }

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 LEDGER_NAME = "releases.toml"
 SCHEMA = 1
+WHEEL_LABEL = "fallbacknames"  # the local version of a patched wheel: this, a dot and a number
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _PATCH_NAME = re.compile(r"\w[\w.+-]*\.patch", re.ASCII)
 _WHEEL_NAME = re.compile(r"litellm-[\w.+-]+\.whl", re.ASCII)
@@ -89,7 +90,7 @@ class Ledger:
         """Look a release up.
 
         Args:
-            version: The release that was found in a target.
+            version: The release that was found in a target, maybe with the local version of a patched wheel.
 
         Returns:
             Its entry.
@@ -98,6 +99,8 @@ class Ledger:
             DeniedReleaseError: The release must not be used.
             UnsupportedReleaseError: The release is not in the ledger; names the nearest that are.
         """
+        if is_patched_wheel(version):
+            version = Version(version.public)
         nearest = self._nearest(version)
         if version in self.denied:
             raise DeniedReleaseError(
@@ -114,6 +117,18 @@ class Ledger:
         """Name the supported releases just below and above a version."""
         at = bisect.bisect([release.version for release in self.releases], version)
         return " or ".join(str(release.version) for release in self.releases[max(at - 1, 0) : at + 1])
+
+
+def is_patched_wheel(version: Version) -> bool:
+    """Tell a wheel that `litellm-patch wheel` made from upstream's.
+
+    Args:
+        version: The version that a wheel or an installation states.
+
+    Returns:
+        Whether its local version is that of a patched wheel.
+    """
+    return version.local is not None and version.local.startswith(f"{WHEEL_LABEL}.")
 
 
 def bundled_folder() -> Path:
