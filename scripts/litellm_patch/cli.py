@@ -29,6 +29,7 @@ from litellm_patch.errors import (
 from litellm_patch.index import Index
 from litellm_patch.ledger import LEDGER_NAME, Ledger, bundled_folder, is_patched_wheel, load_ledger
 from litellm_patch.target import State
+from litellm_patch.wheel import make_wheels, put_wheel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -216,6 +217,42 @@ def prove_command(patches: Path | None, cache: Path | None, index_url: str | Non
     if findings:
         raise ProofError(f"{len(findings)} of {_count(ledger)} do not hold", "see the lines above")
     _say(f"proved: {_count(ledger)}; each applies at its recorded lines, changes the same names, and reverts")
+
+
+@main.command("wheel")
+@click.argument("what", metavar="RELEASE|WHEEL")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    default=".",
+    metavar="FOLDER",
+    help="Write into this folder instead of the current one.",
+)
+@click.option(
+    "--platform",
+    metavar="PATTERN",
+    help="Make every wheel of RELEASE whose platform matches, such as win_amd64, 'manylinux*' or '*'; "
+    "the one that fits this Python unless given.",
+)
+@click.option("--force", is_flag=True, help="Replace a file that is in the way.")
+@_index_url
+@click.pass_obj
+def wheel_command(  # noqa: PLR0913 - one argument an option
+    patches: Path | None, what: str, output: Path, platform: str | None, index_url: str | None, *, force: bool
+) -> None:
+    """Make the patched wheel of RELEASE, or from the stock WHEEL.
+
+    RELEASE, such as 1.102.4, is fetched from the index, which needs the extra `maintain`; WHEEL is a file and needs no
+    network. Each must have the sha256 of releases.toml. The result has a version of its own, the same bytes each time.
+    """
+    folder = patches or bundled_folder()
+    with _surroundings(folder, None, index_url) as around:
+        try:
+            for name, wheel in make_wheels(what, load_ledger(folder), around.index, platform):
+                written = put_wheel(output / name, wheel, force=force)
+                _say(f"{'written' if written else 'there already, byte for byte'}: {output / name}")
+        except InvalidVersion as error:
+            raise click.BadParameter(f"{what!r} is neither a release nor the path of a .whl file") from error
 
 
 @contextlib.contextmanager

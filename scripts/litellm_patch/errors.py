@@ -101,14 +101,14 @@ class IndexFailureError(LitellmPatchError):
     """The package index failed, or does not say what the ledger needs."""
 
     exit_code = 40
-    meaning = "releases only: the index failed, or does not say what is needed"
+    meaning = "releases and wheel: the index failed, or does not say what is needed"
 
 
 class WheelError(LitellmPatchError):
     """A wheel could not be fetched whole, or is not the one that the index speaks of."""
 
     exit_code = 41
-    meaning = "releases only: a wheel could not be fetched, or is damaged"
+    meaning = "releases and wheel: a wheel could not be fetched, or is damaged"
 
 
 class CheckError(LitellmPatchError):
@@ -129,14 +129,28 @@ class MissingLibraryError(LitellmPatchError):
     """The extra `maintain` is not installed."""
 
     exit_code = 44
-    meaning = "releases only: the extra litellm-patch[maintain] is not installed"
+    meaning = "releases and wheel: the extra litellm-patch[maintain] is not installed"
+
+
+class UnknownWheelError(LitellmPatchError):
+    """A wheel is not one that the ledger knows, or none of a release's fits."""
+
+    exit_code = 45
+    meaning = "wheel only: not a wheel that releases.toml knows, or none that fits"
 
 
 class PatchedWheelError(LitellmPatchError):
     """The patch is part of the wheel, so it cannot be put in or taken out."""
 
     exit_code = 46
-    meaning = "the patch is part of the wheel that litellm was installed from"
+    meaning = "the patch is part of this wheel (wheel), or of the one that litellm was installed from (revert)"
+
+
+class OutputExistsError(LitellmPatchError):
+    """The wheel to write is there already, with other bytes."""
+
+    exit_code = 47
+    meaning = "wheel only: another file is in the way"
 
 
 EXIT_CODES: dict[int, str] = {
@@ -162,7 +176,9 @@ EXIT_CODES: dict[int, str] = {
             CheckError,
             ProofError,
             MissingLibraryError,
+            UnknownWheelError,
             PatchedWheelError,
+            OutputExistsError,
         )
     },
 }

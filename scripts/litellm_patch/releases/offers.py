@@ -54,7 +54,8 @@ def supported_offers(oldest: Version, denied: Mapping[Version, str], around: Sur
         What the index has of each supported release, oldest first.
     """
     offers = around.index.offers
-    newer = [offers[version] for version in sorted(offers) if version >= oldest]
+    # a private index may have patched wheels beside upstream's
+    newer = [offers[version] for version in sorted(offers) if version >= oldest and not version.local]
     refused = {offer.version: refusal_of(offer, denied, around.now) for offer in newer}
     previews = sum(version.is_prerelease and version not in denied for version in refused)
     if previews:
