@@ -223,7 +223,7 @@ def prove_command(patches: Path | None, cache: Path | None, index_url: str | Non
 @click.argument("what", metavar="RELEASE|WHEEL")
 @click.option(
     "--output",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    type=click.Path(path_type=Path, file_okay=False),
     default=".",
     metavar="FOLDER",
     help="Write into this folder instead of the current one.",

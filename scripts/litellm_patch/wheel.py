@@ -79,7 +79,7 @@ def put_wheel(path: Path, wheel: bytes, *, force: bool) -> bool:
     """Write a wheel, unless it is there already.
 
     Args:
-        path: Where it goes.
+        path: Where it goes; its folder need not exist.
         wheel: Its content.
         force: Replace a file that is in the way.
 
@@ -94,6 +94,7 @@ def put_wheel(path: Path, wheel: bytes, *, force: bool) -> bool:
         return False
     if path.exists() and not force:
         raise OutputExistsError(f"{path} exists, with other bytes", "move it away, or say --force")
+    path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, wheel)
     return True
 

@@ -241,6 +241,7 @@ def test_a_read_only_folder_is_refused(shop: Shop) -> None:
 
 
 def test_a_release_is_fetched(shop: Shop) -> None:
+    shop.output.rmdir()
     assert shop.expect(0, VERSION) == f"written: {shop.made}\n"
     assert shop.index.fetched == [NAME]
     readable(shop.made.read_bytes())
