@@ -168,7 +168,6 @@ def _repacked(data: bytes, release: Release, ledger: Ledger) -> bytes:
                 start += sum(_LOCAL_HEADER.unpack_from(data, info.header_offset))
                 member.flag_bits = 0  # sizes are known, and stand before the data
                 member.header_offset = new.start_dir
-                result.seek(new.start_dir)
                 result.write(member.FileHeader() + data[start : start + info.compress_size])
                 new.start_dir = result.tell()
                 new.filelist.append(member)

@@ -1,9 +1,9 @@
 """README's Docker recipes, as far as they can be run without Docker.
 
 There is no Docker engine where these tests run, so no image is pulled and no layer is made. The very `RUN` lines of
-README run in `sh`. A virtual environment stands in for an image's Python, and nothing but it is on the PATH; the folder to
-mount stands in for its mount point; proxies that lead nowhere, and pip without an index, for a build without a network.
-What they need beforehand, litellm and what the tool depends on, comes from wherever this machine's pip and uv find it.
+README run in `sh`. A virtual environment stands in for an image's Python, and nothing else is on the PATH; the folder
+to mount stands in for its mount point; proxies that lead nowhere, and pip without an index, for a build without a
+network. What they need beforehand, litellm and the tool's own dependencies, this machine's pip and uv find as usual.
 """
 
 from __future__ import annotations

@@ -42,16 +42,24 @@ FILES = STOCK | {SCRIPT: b"#!python\n", SQUEEZED: b"[]" * 99, f"{INFO}/METADATA"
 RECORD = "".join(record_row(path, data) for path, data in FILES.items()) + f"{INFO}/RECORD,,\r\n"
 
 
+class Pipe(io.BytesIO):
+    """A stream that knows no position, so that the sizes in a zip come after the data."""
+
+    def tell(self) -> int:
+        """Refuse."""
+        raise io.UnsupportedOperation
+
+
 def stock_wheel() -> bytes:
     """Give a wheel whose times, modes, order and packing are all odd."""
-    stream = io.BytesIO()
+    stream = Pipe()
     with zipfile.ZipFile(stream, "w") as archive:
         for number, (path, data) in enumerate((FILES | {f"{INFO}/RECORD": RECORD.encode()}).items()):
             member = zipfile.ZipInfo(path, (2001, 2, 3, 4, 5, 2 * number))
             member.external_attr = (0o100755 if path in {ROUTER, SCRIPT} else 0o100640) << 16
             member.create_system = 3
             # packed at level 0, which every zlib does alike
-            archive.writestr(member, data, 8 if path == SQUEEZED else 0, 0)
+            archive.writestr(member, data, 8 if path in {ROUTER, SQUEEZED} else 0, 0)
     return stream.getvalue()
 
 
@@ -146,6 +154,7 @@ def test_only_the_patch_and_the_version_change(shop: Shop) -> None:
     for before, after in zip(old.infolist(), new.infolist(), strict=True):
         for said in ("date_time", "external_attr", "internal_attr", "create_system", "create_version", "extra"):
             assert getattr(before, said) == getattr(after, said)
+        assert after.flag_bits & 8 == 0
         assert after.compress_type == (zipfile.ZIP_DEFLATED if after.filename == SQUEEZED else zipfile.ZIP_STORED)
     assert shop.index.hits == []
 
@@ -251,8 +260,9 @@ def test_what_the_index_lacks_is_said(shop: Shop) -> None:
     shop.index.answers[f"/files/{NAME}"].missing = 9
     assert f"{NAME} could not be fetched: " in shop.expect(41, VERSION)
     shop.index.remove(VERSION)
-    shop.index.add("1.9.0", STOCK)
-    assert f"the index has no {NAME}; " in shop.expect(40, VERSION)
+    for version, tag in (("1.9.0", "py3-none-any"), (VERSION, "py2-none-any")):
+        shop.index.add(version, STOCK, tag)
+        assert f"the index has no {NAME}; " in shop.expect(40, VERSION)
     shop.index.answers[PAGE] = Answer(b"", 503)
     assert "the server answered 503" in shop.expect(40, VERSION)
 
@@ -276,6 +286,8 @@ def test_the_wheel_that_fits_is_chosen(shop: Shop) -> None:
     assert made("--platform", "win_*") == tags(intel, arm)
     assert made("--platform", "*") == tags(*sorted((NAME, arm, here, intel)))
     shop.sell(dict.fromkeys((arm, intel), stock_wheel()))
+    (shop.root / arm).write_bytes(stock_wheel())
+    assert shop.expect(0, shop.root / arm).startswith("there already, byte for byte: ")
     offered = "name one with --platform: win32, win_amd64, win_arm64"
     assert f"no wheel of litellm 1.83.0 is for this Python; {offered}" in shop.expect(45, VERSION)
     assert f"no wheel of litellm 1.83.0 is for linux; {offered}" in shop.expect(45, VERSION, "--platform", "linux")
