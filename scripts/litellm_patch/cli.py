@@ -231,8 +231,7 @@ def prove_command(patches: Path | None, cache: Path | None, index_url: str | Non
 @click.option(
     "--platform",
     metavar="PATTERN",
-    help="Make every wheel of RELEASE whose platform matches, such as win_amd64, 'manylinux*' or '*'; "
-    "the one that fits this Python unless given.",
+    help="Make every wheel of RELEASE for such a platform, as '*linux*'; the one that fits this Python unless given.",
 )
 @click.option("--force", is_flag=True, help="Replace a file that is in the way.")
 @_index_url

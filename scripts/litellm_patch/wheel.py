@@ -20,6 +20,7 @@ from packaging.version import Version
 from litellm_patch.apply import apply
 from litellm_patch.errors import (
     IndexFailureError,
+    ModifiedError,
     OutputExistsError,
     PatchedWheelError,
     UnknownWheelError,
@@ -72,6 +73,8 @@ def make_wheels(what: str, ledger: Ledger, index: Index, platform: str | None = 
             wheel = _repacked(data, release, ledger)
         except (zipfile.BadZipFile, zlib.error, struct.error, KeyError, RuntimeError) as error:
             raise WheelError(f"{name} is not a wheel of litellm: {error}", "fetch it again from PyPI") from error
+        except ModifiedError as error:  # upstream's Windows wheels are made from a CRLF checkout
+            raise ModifiedError(f"{name}: {error.found}", "take the wheel of another platform") from error
         yield name.replace(f"{release.version}", f"{_patched_version(release)}", 1), wheel
 
 

@@ -229,6 +229,16 @@ def test_even_a_known_wheel_must_be_one(shop: Shop, data: bytes) -> None:
     assert f"{NAME} is not a wheel of litellm: " in shop.expect(41, shop.stock)
 
 
+def test_a_wheel_with_crlf_line_ends_is_refused(shop: Shop) -> None:
+    """As upstream's Windows wheels are."""
+    files = FILES | {f"{INFO}/RECORD": RECORD.encode(), ROUTER: STOCK[ROUTER].replace(b"\n", b"\r\n")}
+    shop.sell({NAME: make_wheel(files)})
+    shop.stock.write_bytes(make_wheel(files))
+    assert shop.expect(5, shop.stock) == (
+        f"error: {NAME}: {ROUTER} has CRLF line ends, expected LF; take the wheel of another platform\n"
+    )
+
+
 @pytest.mark.parametrize(("owner", "name"), [(os, "fsync"), (Path, "replace")])
 def test_a_fault_leaves_nothing_behind(shop: Shop, monkeypatch: pytest.MonkeyPatch, owner: object, name: str) -> None:
     function = getattr(owner, name)
@@ -407,7 +417,7 @@ def test_a_real_wheel_is_right(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("installer", ["pip", "uv"])
-def test_a_real_wheel_is_installed_next_to_the_stock_one(bench: Bench, installer: str) -> None:
+def test_a_real_wheel_is_preferred_to_the_stock_one(bench: Bench, installer: str) -> None:
     before = bench.complaints()
     with FakeIndex() as index:
         if installer == "pip":
@@ -416,8 +426,7 @@ def test_a_real_wheel_is_installed_next_to_the_stock_one(bench: Bench, installer
             options: tuple[str | Path, ...] = ("--index-url", index.url, "--force-reinstall", "--no-compile")
         else:
             options = ("--no-index", "--find-links", bench.root / "wheels", "--reinstall")
-        made = f"litellm=={bench.release.version}+fallbacknames.1"
-        bench.call(installer, "install", "--no-cache-dir", "--no-deps", *options, made)
+        bench.call(installer, "install", "--no-cache-dir", "--no-deps", *options, f"litellm=={bench.release.version}")
     assert bench.verified_state() is State.APPLIED
     assert bench.complaints() == before
 
