@@ -105,10 +105,10 @@ class IndexFailureError(LitellmPatchError):
 
 
 class WheelError(LitellmPatchError):
-    """A wheel could not be fetched whole, or is not the one that the index speaks of."""
+    """A wheel could not be fetched whole, or is not the one that the index or the ledger speaks of."""
 
     exit_code = 41
-    meaning = "releases and wheel: a wheel could not be fetched, or is damaged"
+    meaning = "a wheel could not be fetched, is damaged, or is not the ledger's"
 
 
 class CheckError(LitellmPatchError):
@@ -132,11 +132,11 @@ class MissingLibraryError(LitellmPatchError):
     meaning = "releases and wheel: the extra litellm-patch[maintain] is not installed"
 
 
-class UnknownWheelError(LitellmPatchError):
-    """A wheel is not one that the ledger knows, or none of a release's fits."""
+class NoWheelError(LitellmPatchError):
+    """No wheel of a release is for this Python, or for the platform that was asked for."""
 
     exit_code = 45
-    meaning = "wheel only: not a wheel that releases.toml knows, or none that fits"
+    meaning = "wheel only: no wheel of this release fits"
 
 
 class PatchedWheelError(LitellmPatchError):
@@ -176,7 +176,7 @@ EXIT_CODES: dict[int, str] = {
             CheckError,
             ProofError,
             MissingLibraryError,
-            UnknownWheelError,
+            NoWheelError,
             PatchedWheelError,
             OutputExistsError,
         )

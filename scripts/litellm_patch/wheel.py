@@ -17,18 +17,17 @@ from packaging.tags import sys_tags
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from packaging.version import Version
 
-from litellm_patch.apply import apply
 from litellm_patch.errors import (
     IndexFailureError,
-    ModifiedError,
+    NoWheelError,
     OutputExistsError,
     PatchedWheelError,
-    UnknownWheelError,
+    PatchError,
     WheelError,
 )
 from litellm_patch.files import write_whole
 from litellm_patch.ledger import LEDGER_NAME, WHEEL_LABEL, is_patched_wheel
-from litellm_patch.target import NAME, record_with, sha256
+from litellm_patch.target import NAME, SourceFile, State, record_with, sha256
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -66,15 +65,13 @@ def make_wheels(what: str, ledger: Ledger, index: Index, platform: str | None = 
     for name in _chosen(release, given, platform):
         data = given.read_bytes() if given else _fetched(release, name, index)
         if sha256(data) != release.wheels[name]:
-            raise UnknownWheelError(
+            raise WheelError(
                 f"{name} has sha256 {sha256(data)}, expected {release.wheels[name]}", "fetch it again from PyPI"
             )
         try:
-            wheel = _repacked(data, release, ledger)
+            wheel = _repacked(data, release)
         except (zipfile.BadZipFile, zlib.error, struct.error, KeyError, RuntimeError) as error:
             raise WheelError(f"{name} is not a wheel of litellm: {error}", "fetch it again from PyPI") from error
-        except ModifiedError as error:  # upstream's Windows wheels are made from a CRLF checkout
-            raise ModifiedError(f"{name}: {error.found}", "take the wheel of another platform") from error
         yield name.replace(f"{release.version}", f"{_patched_version(release)}", 1), wheel
 
 
@@ -113,7 +110,7 @@ def _stated_version(wheel: Path) -> Version:
     except InvalidWheelFilename:
         name = None
     if name != NAME:
-        raise UnknownWheelError(f"{wheel.name} is not the name of a litellm wheel", "keep the name from the index")
+        raise WheelError(f"{wheel.name} is not the name of a litellm wheel", "keep the name from the index")
     return version
 
 
@@ -121,7 +118,7 @@ def _chosen(release: Release, given: Path | None, platform: str | None) -> list[
     """Choose among the wheels of a release, by name."""
     names = [given.name] if given else sorted(release.wheels)
     if given and given.name not in release.wheels:
-        raise UnknownWheelError(
+        raise WheelError(
             f"{LEDGER_NAME} knows no {given.name}", f"take one that it lists for litellm {release.version}"
         )
     tags = {name: parse_wheel_filename(name)[3] for name in names}
@@ -134,7 +131,7 @@ def _chosen(release: Release, given: Path | None, platform: str | None) -> list[
         chosen = [name for name in names if best in tags[name]]
     if not chosen:
         offered = sorted({tag.platform for name in names for tag in tags[name]})
-        raise UnknownWheelError(
+        raise NoWheelError(
             f"no wheel of litellm {release.version} is for {platform or 'this Python'}",
             f"name one with --platform: {', '.join(offered)}",
         )
@@ -151,7 +148,7 @@ def _fetched(release: Release, name: str, index: Index) -> bytes:
         return Path(scratch, name).read_bytes()
 
 
-def _repacked(data: bytes, release: Release, ledger: Ledger) -> bytes:
+def _repacked(data: bytes, release: Release) -> bytes:
     """Give a stock wheel with the patch, the new version, and the old order, times and modes.
 
     What zlib makes differs between builds of Python, and the same wheel must give the same bytes everywhere: members
@@ -160,7 +157,7 @@ def _repacked(data: bytes, release: Release, ledger: Ledger) -> bytes:
     old_stem, new_stem = f"{NAME}-{release.version}", f"{NAME}-{_patched_version(release)}"
     result = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(result, "w") as new:
-        changed = _changed_members(old, old_stem, new_stem, release, ledger)
+        changed = _changed_members(old, old_stem, new_stem, release)
         for info in old.infolist():
             member = copy.copy(info)
             member.filename = _renamed(info.filename, old_stem, new_stem)
@@ -177,20 +174,24 @@ def _repacked(data: bytes, release: Release, ledger: Ledger) -> bytes:
     return result.getvalue()
 
 
-def _changed_members(
-    wheel: zipfile.ZipFile, old_stem: str, new_stem: str, release: Release, ledger: Ledger
-) -> Mapping[str, bytes]:
-    """Apply the patch as to an installation, and give the content of each member that changes, by its old name."""
+def _changed_members(wheel: zipfile.ZipFile, old_stem: str, new_stem: str, release: Release) -> Mapping[str, bytes]:
+    """Apply the patch, and give the new content of each member that changes, by its old name."""
+    patches = release.read_patch()
+    changed: dict[str, bytes] = {}
+    for image in release.files:
+        stock = SourceFile(image, Path(image.path), wheel.read(image.path))
+        if stock.state is not State.CLEAN:  # upstream makes the Windows wheels from a CRLF checkout
+            raise WheelError(f"this wheel cannot be patched: {stock.trouble}", "take the wheel of another platform")
+        changed[image.path] = patches[image.path].apply(stock.data or b"", image.offsets)
+        if sha256(changed[image.path]) != image.post_image:
+            raise PatchError(
+                f"{release.patch.name} makes {image.path} something else than the ledger says",
+                "reinstall litellm-patch",
+            )
     metadata, record = f"{old_stem}.dist-info/METADATA", f"{old_stem}.dist-info/RECORD"
-    touched = [image.path for image in release.files]
-    with tempfile.TemporaryDirectory(prefix="litellm-patch-") as scratch:
-        # the first two are what makes it a package of litellm
-        wheel.extractall(scratch, {f"{NAME}/__init__.py", f"{NAME}/main.py", *touched, metadata, record})
-        apply(Path(scratch), ledger)
-        changed = {path: Path(scratch, path).read_bytes() for path in (*touched, metadata, record)}
     version = f"Version: {_patched_version(release)}".encode()
-    changed[metadata] = re.sub(rb"(?m)^Version:[^\r\n]*", version, changed[metadata], count=1)
-    rows = record_with(changed[record], {metadata: changed[metadata]}).decode().splitlines(keepends=True)
+    changed[metadata] = re.sub(rb"(?m)^Version:[^\r\n]*", version, wheel.read(metadata), count=1)
+    rows = record_with(wheel.read(record), changed).decode().splitlines(keepends=True)
     changed[record] = "".join(_renamed(row, old_stem, new_stem) for row in rows).encode()
     return changed
 

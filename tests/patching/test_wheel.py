@@ -195,9 +195,9 @@ def test_what_is_in_the_way_is_replaced_only_by_force(shop: Shop) -> None:
         ("1.82.7", 7, "is denied: malicious upload"),
         ("litellm-1.84.0-py3-none-any.whl", 6, "is not supported; install a supported release, the nearest: 1.83.0"),
         ("1.84.0", 6, "is not supported"),
-        (f"litellm-{VERSION}-py2-none-any.whl", 45, "releases.toml knows no litellm-1.83.0-py2-none-any.whl; "),
-        ("other-1.0-py3-none-any.whl", 45, "is not the name of a litellm wheel"),
-        ("litellm.whl", 45, "is not the name of a litellm wheel"),
+        (f"litellm-{VERSION}-py2-none-any.whl", 41, "releases.toml knows no litellm-1.83.0-py2-none-any.whl; "),
+        ("other-1.0-py3-none-any.whl", 41, "is not the name of a litellm wheel"),
+        ("litellm.whl", 41, "is not the name of a litellm wheel"),
         (MADE_NAME, 46, "is a patched wheel already"),
         (MADE, 46, "is a patched wheel already"),
         (f"absent/{NAME}", 30, "No such file or directory"),
@@ -216,10 +216,10 @@ def test_neither_a_release_nor_a_wheel_is_a_wrong_command_line(shop: Shop) -> No
 @pytest.mark.parametrize("data", [stock_wheel()[:-1], b"<html>", stock_wheel() + b"\n"])
 def test_a_wheel_with_another_hash_is_refused(shop: Shop, data: bytes) -> None:
     shop.stock.write_bytes(data)
-    assert f"{NAME} has sha256 {digest(data)}, expected {digest(stock_wheel())}; " in shop.expect(45, shop.stock)
+    assert f"{NAME} has sha256 {digest(data)}, expected {digest(stock_wheel())}; " in shop.expect(41, shop.stock)
     shop.index.remove(VERSION)
     shop.index.add_file(NAME, data)
-    assert f"{NAME} has sha256 {digest(data)}" in shop.expect(45, VERSION)
+    assert f"{NAME} has sha256 {digest(data)}" in shop.expect(41, VERSION)
 
 
 @pytest.mark.parametrize("data", [b"<html>", stock_wheel()[:-1], make_wheel({}), make_wheel(STOCK)])
@@ -234,9 +234,16 @@ def test_a_wheel_with_crlf_line_ends_is_refused(shop: Shop) -> None:
     files = FILES | {f"{INFO}/RECORD": RECORD.encode(), ROUTER: STOCK[ROUTER].replace(b"\n", b"\r\n")}
     shop.sell({NAME: make_wheel(files)})
     shop.stock.write_bytes(make_wheel(files))
-    assert shop.expect(5, shop.stock) == (
-        f"error: {NAME}: {ROUTER} has CRLF line ends, expected LF; take the wheel of another platform\n"
+    assert shop.expect(41, shop.stock) == (
+        f"error: this wheel cannot be patched: {ROUTER} has CRLF line ends, expected LF; "
+        "take the wheel of another platform\n"
     )
+
+
+def test_a_patch_that_does_something_else_is_refused(shop: Shop) -> None:
+    patch = shop.root / "patches" / f"{VERSION}.patch"
+    patch.write_bytes(patch.read_bytes().replace(b"+MORE = 1", b"+MORE = 2"))
+    assert "something else than the ledger says" in shop.expect(21, shop.stock)
 
 
 @pytest.mark.parametrize(("owner", "name"), [(os, "fsync"), (Path, "replace")])
