@@ -10,9 +10,11 @@ from litellm_patch.errors import (
     DeniedReleaseError,
     DriftedError,
     FixedUpstreamError,
+    PatchedWheelError,
     PatchError,
     UnsupportedReleaseError,
 )
+from litellm_patch.ledger import is_patched_wheel
 from litellm_patch.locking import alone
 from litellm_patch.record import Marker
 from litellm_patch.replacing import remove_bytecode, replace_files, sweep
@@ -120,6 +122,11 @@ def _bring(folder: Path, ledger: Ledger, goal: State) -> Outcome:
     """Bring a target to a state, from the other one or from halfway."""
     target = find_target(folder)
     release = ledger.find(target.version)
+    if goal is State.CLEAN and is_patched_wheel(target.version):
+        raise PatchedWheelError(
+            f"litellm in {target.package} was installed from the patched wheel {target.version}",
+            f"install the stock release instead: pip install 'litellm==={release.version}'",
+        )
     with alone(target.package):
         tree = read_tree(target, release)
         if tree.state is State.DRIFTED:

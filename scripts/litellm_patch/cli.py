@@ -33,8 +33,9 @@ from litellm_patch.errors import (
     UnsupportedReleaseError,
 )
 from litellm_patch.index import Index
-from litellm_patch.ledger import LEDGER_NAME, Ledger, bundled_folder, load_ledger
+from litellm_patch.ledger import LEDGER_NAME, Ledger, bundled_folder, is_patched_wheel, load_ledger
 from litellm_patch.target import State, find_packages
+from litellm_patch.wheel import make_wheels, put_wheel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -229,6 +230,41 @@ def prove_command(patches: Path | None, cache: Path | None, index_url: str | Non
     _say(f"proved: {_count(ledger)}; each applies at its recorded lines, changes the same names, and reverts")
 
 
+@main.command("wheel")
+@click.argument("what", metavar="RELEASE|WHEEL")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=".",
+    metavar="FOLDER",
+    help="Write into this folder instead of the current one.",
+)
+@click.option(
+    "--platform",
+    metavar="PATTERN",
+    help="Make every wheel of RELEASE for such a platform, as '*linux*'; the one that fits this Python unless given.",
+)
+@click.option("--force", is_flag=True, help="Replace a file that is in the way.")
+@_index_url
+@click.pass_obj
+def wheel_command(  # noqa: PLR0913 - one argument an option
+    patches: Path | None, what: str, output: Path, platform: str | None, index_url: str | None, *, force: bool
+) -> None:
+    """Make the patched wheel of RELEASE, or from the stock WHEEL.
+
+    RELEASE, such as 1.102.4, is fetched from the index, which needs the extra `maintain`; WHEEL is a file and needs no
+    network. Each must have the sha256 of releases.toml. The result has a version of its own, the same bytes each time.
+    """
+    folder = patches or bundled_folder()
+    with _surroundings(folder, None, index_url) as around:
+        try:
+            for name, wheel in make_wheels(what, load_ledger(folder), around.index, platform):
+                written = put_wheel(output / name, wheel, force=force)
+                _say(f"{'written' if written else 'there already, byte for byte'}: {output / name}")
+        except InvalidVersion as error:
+            raise click.BadParameter(f"{what!r} is neither a release nor the path of a .whl file") from error
+
+
 @contextlib.contextmanager
 def _surroundings(folder: Path, cache: Path | None, index_url: str | None) -> Iterator[releases.Surroundings]:
     """Give the verbs of `releases` their world, with a progress bar if someone is there to look."""
@@ -308,6 +344,8 @@ def _show(report: verbs.Report, lines: list[str] | None, *, as_json: bool) -> in
         found, next_step = report.refusal.found, report.refusal.next_step
     elif tree:
         found = "; ".join((found, *tree.troubles))
+        if report.state is State.APPLIED and is_patched_wheel(report.target.version):
+            next_step = "nothing to do; the patch is part of this wheel"
     if as_json:
         answer = {
             "state": report.state.value,

@@ -129,7 +129,7 @@ class IndexFailureError(LitellmPatchError):
     """The package index failed, or does not say what the ledger needs."""
 
     exit_code = 40
-    meaning = "releases only: the index failed, or does not say what is needed"
+    meaning = "releases and wheel: the index failed, or does not say what is needed"
 
 
 class WheelError(LitellmPatchError):
@@ -157,7 +157,28 @@ class MissingLibraryError(LitellmPatchError):
     """The extra `maintain` is not installed."""
 
     exit_code = 44
-    meaning = "releases only: the extra litellm-patch[maintain] is not installed"
+    meaning = "releases and wheel: the extra litellm-patch[maintain] is not installed"
+
+
+class NoWheelError(LitellmPatchError):
+    """No wheel of a release is for this Python, or for the platform that was asked for."""
+
+    exit_code = 45
+    meaning = "wheel only: no wheel of this release fits"
+
+
+class PatchedWheelError(LitellmPatchError):
+    """The patch is part of the wheel, so it cannot be put in or taken out."""
+
+    exit_code = 46
+    meaning = "the patch is part of this wheel (wheel), or of the one that litellm was installed from (revert)"
+
+
+class OutputExistsError(LitellmPatchError):
+    """The wheel to write is there already, with other bytes."""
+
+    exit_code = 47
+    meaning = "wheel only: another file is in the way"
 
 
 EXIT_CODES: dict[int, str] = {
@@ -187,6 +208,9 @@ EXIT_CODES: dict[int, str] = {
             CheckError,
             ProofError,
             MissingLibraryError,
+            NoWheelError,
+            PatchedWheelError,
+            OutputExistsError,
         )
     },
 }

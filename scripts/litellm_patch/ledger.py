@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import bisect
 import json
-import os
 import re
 import sys
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from litellm_patch.errors import (
     PatchError,
     UnsupportedReleaseError,
 )
+from litellm_patch.files import write_whole
 from litellm_patch.patchfile import FilePatch, is_safe_path, parse_patch
 
 if sys.version_info >= (3, 11):
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 LEDGER_NAME = "releases.toml"
 SCHEMA = 1
+WHEEL_LABEL = "fallbacknames"  # the local version of a patched wheel: this, a dot and a number
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _PATCH_NAME = re.compile(r"\w[\w.+-]*\.patch", re.ASCII)
 _WHEEL_NAME = re.compile(r"litellm-[\w.+-]+\.whl", re.ASCII)
@@ -105,7 +106,7 @@ class Ledger:
         """Look a release up.
 
         Args:
-            version: The release that was found in a target.
+            version: The release that was found in a target, maybe with the local version of a patched wheel.
 
         Returns:
             Its entry.
@@ -115,6 +116,8 @@ class Ledger:
             FixedUpstreamError: The release has the fix of its own.
             UnsupportedReleaseError: The release is not in the ledger; names the nearest that are.
         """
+        if is_patched_wheel(version):
+            version = Version(version.public)
         nearest = self._nearest(version)
         if version in self.denied:
             raise DeniedReleaseError(
@@ -153,6 +156,18 @@ class Ledger:
         """Name the supported releases just below and above a version."""
         at = bisect.bisect([release.version for release in self.releases], version)
         return " or ".join(str(release.version) for release in self.releases[max(at - 1, 0) : at + 1])
+
+
+def is_patched_wheel(version: Version) -> bool:
+    """Tell a wheel that `litellm-patch wheel` made from upstream's.
+
+    Args:
+        version: The version that a wheel or an installation states.
+
+    Returns:
+        Whether its local version is that of a patched wheel.
+    """
+    return version.local is not None and version.local.startswith(f"{WHEEL_LABEL}.")
 
 
 def bundled_folder() -> Path:
@@ -267,15 +282,7 @@ def save_ledger(folder: Path, ledger: Ledger) -> bool:
     path, data = folder / LEDGER_NAME, dump_ledger(ledger)
     if path.is_file() and path.read_bytes() == data:
         return False
-    new = path.with_name(f".{LEDGER_NAME}.{os.getpid()}.new")
-    try:
-        with new.open("wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        new.replace(path)
-    finally:
-        new.unlink(missing_ok=True)
+    write_whole(path, data)
     return True
 
 

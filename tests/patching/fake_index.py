@@ -9,6 +9,7 @@ import zipfile
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import unquote
 
 from packaging.utils import parse_sdist_filename, parse_wheel_filename
 
@@ -140,7 +141,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Give what the index has for the path."""
         index = cast("_Server", self.server).index
         index.hits.append(self.path)
-        answer = index.answers.get(self.path) or Answer(b"", 404)
+        answer = index.answers.get(unquote(self.path)) or Answer(b"", 404)
         if self.path == PAGE and PAGE not in index.answers:
             answer = Answer(index.page(), kind="application/vnd.pypi.simple.v1+json")
         if answer.stalls:

@@ -128,6 +128,7 @@ def test_a_cache_that_is_damaged_or_lacks_a_file_is_fetched_anew(desk: Desk) -> 
 def test_what_is_left_out_is_said(desk: Desk) -> None:
     for version in ("1.83.5", "1.84.1rc1", "1.84.1.dev2"):
         desk.index.add(version, OLD)
+    desk.index.add("1.84.0+fallbacknames.1", NEW_PATCHED)
     desk.index.add("1.84.2", NEW, yanked="broken")
     desk.index.add_file("litellm-1.84.2.tar.gz", b"", yanked=True)
     desk.index.add("1.84.3", NEW, yanked=True)

@@ -53,7 +53,8 @@ def supported_offers(oldest: Version, ledger: Ledger, around: Surroundings) -> l
         What the index has of each supported release, oldest first.
     """
     offers = around.index.offers
-    newer = [offers[version] for version in sorted(offers) if version >= oldest]
+    # a private index may have patched wheels beside upstream's
+    newer = [offers[version] for version in sorted(offers) if version >= oldest and not version.local]
     refused = {offer.version: refusal_of(offer, ledger, around.now) for offer in newer}
     previews = sum(version.is_prerelease and version not in ledger.denied for version in refused)
     if previews:
