@@ -204,6 +204,6 @@ def test_a_life_of_apply_revert_installs_edits_and_crashes() -> None:
         run_state_machine_as_test(
             Life,
             settings=settings(
-                max_examples=60, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+                max_examples=40, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
             ),
         )
