@@ -47,7 +47,10 @@ _STATES = {
     State.CLEAN: (3, "is stock and can be patched", "run apply"),
     State.APPLIED: (0, "is patched", "nothing to do; revert takes the patch out"),
     State.PARTIAL: (4, "is partly patched", "run apply to patch it, revert to undo it"),
-    State.DRIFTED: (DriftedError.exit_code, "has drifted", "reinstall this release of litellm, then run apply"),
+    State.DRIFTED: (
+        *(DriftedError.exit_code, "has drifted"),
+        "reinstall this release of litellm, then run apply; --diff shows an edit",
+    ),
     State.FIXED_UPSTREAM: (FixedUpstreamError.exit_code, "needs no patch", "nothing to do"),
     State.UNSUPPORTED: (UnsupportedReleaseError.exit_code, "is not supported", "install a supported release"),
     State.DENIED: (DeniedReleaseError.exit_code, "is denied", "install another release"),
@@ -113,7 +116,7 @@ _every = click.option(
 def apply_command(ctx: click.Context, targets: tuple[Path, ...], *, every: bool) -> None:
     """Patch the litellm in TARGET."""
     ledger = _ledger(ctx.obj)
-    _for_each(ctx, targets, every, lambda place: _tell(verbs.apply(place, ledger), "patched", "already applied"))
+    _for_each(ctx, targets, lambda place: _tell(verbs.apply(place, ledger), "patched", "already applied"), every=every)
 
 
 @main.command("revert")
@@ -123,7 +126,9 @@ def apply_command(ctx: click.Context, targets: tuple[Path, ...], *, every: bool)
 def revert_command(ctx: click.Context, targets: tuple[Path, ...], *, every: bool) -> None:
     """Take the patch out of the litellm in TARGET."""
     ledger = _ledger(ctx.obj)
-    _for_each(ctx, targets, every, lambda place: _tell(verbs.revert(place, ledger), "reverted", "nothing to revert"))
+    _for_each(
+        ctx, targets, lambda place: _tell(verbs.revert(place, ledger), "reverted", "nothing to revert"), every=every
+    )
 
 
 @main.command("status", epilog=_STATUS_EPILOG)
@@ -150,7 +155,7 @@ def status_command(  # noqa: PLR0913 - one argument an option
         lines = _differences(report, stock, _stock_cache(folder)) if diff or stock else None
         return _show(report, lines, as_json=as_json)
 
-    _for_each(ctx, targets, every, show)
+    _for_each(ctx, targets, show, every=every)
 
 
 @main.group("releases")
@@ -297,7 +302,7 @@ def _stock_cache(folder: Path) -> Path:
     return folder.absolute().parent / ".cache" / "stock"
 
 
-def _for_each(ctx: click.Context, targets: tuple[Path, ...], every: bool, verb: Callable[[Path], int]) -> None:  # noqa: FBT001 - as click gives it
+def _for_each(ctx: click.Context, targets: tuple[Path, ...], verb: Callable[[Path], int], *, every: bool) -> None:
     """Do something to each target, come what may of the others; end with the first exit code that is not 0."""
     if len(targets) > 1 and not every:
         raise click.UsageError("more than one TARGET needs --all")

@@ -157,7 +157,15 @@ class Tree:
         return tuple(self._bookkeeping(states.pop()))
 
     def with_record(self, contents: Mapping[str, bytes], marker: bytes | None) -> bytes | None:
-        """Give the `RECORD` that lists other contents for the files, and for the marker."""
+        """Give the `RECORD` that goes with other contents.
+
+        Args:
+            contents: The content of each file, by path.
+            marker: The content of the marker; None if there is to be none.
+
+        Returns:
+            The new `RECORD`; None if there is none.
+        """
         if self.record is None:
             return None
         return record_listing(record_with(self.record, contents), self.marker_row, marker)

@@ -10,7 +10,7 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -81,6 +81,8 @@ def _run(*, arguments: list[str], line: int, nobody: bool) -> None:
     """Run the tool as this process, and end it."""
     sys.stdout = sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the process ends
     if nobody and os.geteuid() == 0:
+        with suppress(SystemExit):  # imports what is imported late: nobody may not be let into this Python's folders
+            main([*arguments[:2], "status", arguments[-1]])
         os.setgroups([])
         os.setgid(_NOBODY)
         os.setuid(_NOBODY)

@@ -171,6 +171,8 @@ def test_kill_9_before_any_line_leaves_what_both_verbs_bring_home(world: World, 
             break
         now = snapshot(world.root)
         codes.append(codes[-1] if codes and now == last else world.run("status").exit_code)
+        if codes[-1] != codes[0]:
+            assert not list(world.site.rglob(f"*{CODE}")), "a changed file has old code beside it"
         if now in (before, last):  # what is on disk was never touched, or is what the line before left
             continue
         for way in ("apply", "revert"):

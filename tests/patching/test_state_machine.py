@@ -14,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from packaging.version import Version
 
 from litellm_patch.ledger import load_ledger, save_ledger
+from litellm_patch.locking import lock_file
 from patching.crash import KILLED, Forks, forking
 from patching.factory import (
     HANDLER,
@@ -62,7 +63,8 @@ class Life(RuleBasedStateMachine):
         self.observe()
 
     def teardown(self) -> None:
-        """Remove the installation."""
+        """Remove the installation, and the lock that a killed run may have left."""
+        lock_file(self.world.site / "litellm").unlink(missing_ok=True)
         self.folder.cleanup()
 
     def observe(self) -> None:
@@ -202,6 +204,6 @@ def test_a_life_of_apply_revert_installs_edits_and_crashes() -> None:
         run_state_machine_as_test(
             Life,
             settings=settings(
-                max_examples=60, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+                max_examples=40, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
             ),
         )

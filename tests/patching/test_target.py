@@ -60,6 +60,14 @@ def test_a_conda_environment_and_its_package_cache(world: World) -> None:
     assert find_target(conda).package == conda / "lib" / "python3.12" / "site-packages" / "litellm"
 
 
+def test_conda_on_windows_has_its_interpreter_at_the_top(world: World) -> None:
+    conda = world.root / "conda"
+    (conda / "conda-meta").mkdir(parents=True)
+    (conda / "python.exe").touch()
+    package = write_install(conda / "Lib" / "site-packages")
+    assert find_target(conda / "python.exe").package == package
+
+
 def test_lib64_is_the_same_litellm(world: World) -> None:
     (world.env / "lib64").symlink_to("lib")
     assert find_target(world.env).package == world.site / "litellm"
