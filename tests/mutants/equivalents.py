@@ -42,10 +42,14 @@ class Equivalent:
     after: str
     reason: str
 
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """What the mutant is called by, whatever the release."""
+        return self.function, self.operator, self.before, self.after
+
     def is_(self, verdict: Verdict) -> bool:
         """Whether this is that mutant, in whatever release."""
-        mutant = verdict.function, verdict.operator, verdict.before, verdict.after
-        return mutant == (self.function, self.operator, self.before, self.after)
+        return self.key == (verdict.function, verdict.operator, verdict.before, verdict.after)
 
 
 def load_equivalents(path: Path) -> list[Equivalent]:
@@ -71,7 +75,7 @@ def load_equivalents(path: Path) -> list[Equivalent]:
         if not entry["reason"].strip():
             raise EquivalentsError(f"{path.name}, entry {number}: the reason is empty")
         found += [Equivalent(**one) for one in each]
-    keys = [(e.function, e.operator, e.before, e.after) for e in found]
+    keys = [entry.key for entry in found]
     twice = next((key for key in keys if keys.count(key) > 1), None)
     if twice:
         raise EquivalentsError(f"{path.name}: {' '.join(twice)} is there twice")

@@ -9,7 +9,7 @@ import marshal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mutants.operators import OPERATORS
+from mutants.operators import OPERATORS, is_for_people
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -191,7 +191,7 @@ def _places_in_functions(tree: ast.Module) -> Iterator[_Place]:
                 continue
             children = enumerate(value) if isinstance(value, list) else [(None, value)]
             for index, child in children:
-                if not isinstance(child, ast.AST):
+                if not isinstance(child, ast.AST) or is_for_people(child):
                     continue
                 is_function = isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef))
                 name = str(getattr(child, "name", "")) if is_function else function

@@ -32,9 +32,11 @@ SLOW = "test_properties.py"
 class Forks:
     """A pytest plugin that runs what was collected once for each mutant, in a process of its own."""
 
-    def __init__(self, stock: Path, package: Path, files: Sequence[str], results: Path) -> None:
-        """Take what to mutate: files of a package, whose stock texts are in another folder, and where to write."""
-        self._stock, self._package, self._files, self._results = stock, package, files, results
+    def __init__(self, scratch: Path, package: Path, files: Sequence[str]) -> None:
+        """Take what to mutate, files of a package, and a folder: with their stock texts, and for what comes out."""
+        self._stock, self._package, self._files = scratch / "stock", package, files
+        self._results = scratch / "results.jsonl"
+        self._known = [tuple(key) for key in json.loads((scratch / "known.json").read_text(encoding="utf-8"))]
         self._alive = _functions_alive(package)
         self._kills: dict[str, int] = {}
         self._pools: list[ThreadPoolExecutor] = []
@@ -56,7 +58,10 @@ class Forks:
         self._must_survive(session)
         for mutant in self._mutants():
             swaps = list(_swaps(mutant.code, self._alive[mutant.file]))
-            fate, by = self._fork(session, swaps) if swaps else ("unreachable", "")
+            if mutant.key in self._known:
+                fate, by = "skipped", ""
+            else:
+                fate, by = self._fork(session, swaps) if swaps else ("unreachable", "")
             if by:
                 self._kills[by] = self._kills.get(by, 0) + 1
             self._write([Verdict(mutant.file, *mutant.key, fate, by)])
@@ -189,17 +194,18 @@ def main(arguments: Sequence[str]) -> int:
     """Run the mutants of a release.
 
     Args:
-        arguments: the folder with the stock files, the package's folder, a file for the verdicts, and the files'
-            paths in the package; then, behind ``--``, what goes to pytest.
+        arguments: a folder with ``stock``, the stock files, and ``known.json``, the mutants to skip, where
+            ``results.jsonl`` is written, a verdict a line; the package's folder; the files' paths in the package; then,
+            behind ``--``, what goes to pytest.
 
     Returns:
         0, or 1 if the suite does not pass without a mutant.
     """
     here, pytest_arguments = arguments[: arguments.index("--")], arguments[arguments.index("--") + 1 :]
-    stock, package, results, files = Path(here[0]), Path(here[1]), Path(here[2]), here[3:]
+    scratch, package, *files = Path(here[0]), Path(here[1]), *here[2:]
     for file in files:
         importlib.import_module(".".join((package.name, *Path(file).with_suffix("").parts)))
-    forks = Forks(stock, package, files, results)
+    forks = Forks(scratch, package, files)
     code = pytest.main(list(pytest_arguments), plugins=[forks])
     if forks.said:
         print(f"fails without a mutant: {forks.said}")  # noqa: T201 - for whoever started this

@@ -76,7 +76,7 @@ def drop_a_statement(node: ast.AST, lines: Collection[int]) -> Iterator[ast.AST]
     for name, body in _bodies(node):
         for number, statement in enumerate(body):
             droppable = isinstance(statement, (ast.Expr, ast.Return, ast.Continue, ast.Break, ast.Raise, ast.For))
-            if droppable and statement.lineno in lines and not _is_docstring(statement):
+            if droppable and statement.lineno in lines and not is_for_people(statement):
                 yield _with(node, **{name: [*body[:number], ast.Pass(), *body[number + 1 :]]})
 
 
@@ -85,7 +85,7 @@ def swap_steps(node: ast.AST, lines: Collection[int]) -> Iterator[ast.AST]:
     for name, body in _bodies(node):
         for number, (first, second) in enumerate(pairwise(body)):
             steps = (ast.Expr, ast.For, ast.If)
-            swappable = isinstance(first, steps) and isinstance(second, steps) and not _is_docstring(first)
+            swappable = isinstance(first, steps) and isinstance(second, steps) and not is_for_people(first)
             if swappable and {first.lineno, second.lineno} <= set(lines):
                 yield _with(node, **{name: [*body[:number], second, first, *body[number + 2 :]]})
     if isinstance(node, (ast.Tuple, ast.List)) and isinstance(node.ctx, ast.Load):
@@ -226,6 +226,20 @@ def _bodies(node: ast.AST) -> Iterator[tuple[str, list[ast.stmt]]]:
         body = getattr(node, name, None)
         if isinstance(body, list) and not isinstance(node, ast.ClassDef):
             yield name, body
+
+
+def is_for_people(statement: ast.AST) -> bool:
+    """A docstring or a line of the log: nothing that runs depends on it.
+
+    Args:
+        statement: any node.
+
+    Returns:
+        Whether it is one of these.
+    """
+    if not isinstance(statement, ast.Expr):
+        return False
+    return _is_docstring(statement) or "logger." in ast.unparse(statement).partition("(")[0]
 
 
 def _is_docstring(statement: ast.stmt) -> bool:

@@ -27,6 +27,7 @@ PATCHED = '''\
 def names_of(router, kwargs, name, chains=()):
     """The names of a request."""
     target = router.alias(name)
+    verbose_logger.debug("%s is %s", name, target)
     team = get_request_team_id(kwargs)
     yield name
     if target and team != "nobody":
@@ -53,8 +54,12 @@ def _changes(operator: str) -> set[tuple[str, str]]:
 
 
 def test_only_what_the_patch_adds_is_changed() -> None:
-    assert added_lines(STOCK, PATCHED) == {*range(1, 12), 13}
+    assert added_lines(STOCK, PATCHED) == {*range(1, 13), 14}
     assert {mutant.function for mutant in _mutants()} == {"names_of", "lookup"}
+
+
+def test_what_is_only_logged_is_left_alone() -> None:
+    assert not [mutant for mutant in _mutants() if "verbose_logger" in mutant.before + mutant.after]
 
 
 def test_each_mutant_is_another_program() -> None:

@@ -15,7 +15,8 @@ class Verdict:
         operator: how it was mutated.
         before: the text that was changed.
         after: what it became.
-        fate: ``killed``, ``timed out``, ``survived``, or ``unreachable`` where no function that is alive has the code.
+        fate: ``killed``, ``timed out``, ``survived``, ``unreachable`` where no function that is alive has the code, or
+            ``skipped``.
         by: the test that failed first.
     """
 

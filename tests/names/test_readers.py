@@ -220,6 +220,17 @@ async def test_a_model_group_that_is_a_deployment_s_id_too(upstream: Upstream) -
 
 
 @_needs("routing_groups")
+async def test_an_alias_of_a_routing_group(upstream: Upstream) -> None:
+    """The group's own name is what the alias stands for; its members' names are not."""
+    upstream.reset({A1: Behaviour.ERROR})
+    group = {"group_name": "group", "models": [A1], "routing_strategy": "simple-shuffle"}
+    config = Config(DEPLOYMENTS, {"al-group": "group"}, {Kind.GENERAL: [{A1: ["backup"]}, {"group": ["other"]}]})
+    router = build_router(config, upstream.url, "openai", routing_groups=[group])
+
+    assert await _answer(ACOMPLETION, router, "al-group") == "answer from other"
+
+
+@_needs("routing_groups")
 async def test_routing_groups_are_in_nobody_s_way(upstream: Upstream) -> None:
     group = {"group_name": "group", "models": [A1], "routing_strategy": "simple-shuffle"}
     router = _router(upstream, ACOMPLETION, Behaviour.ERROR, routing_groups=[group])
