@@ -24,7 +24,7 @@ from names.transformations import (
     renamed,
     swap_public_and_internal_keys,
 )
-from names.worlds import FATES, World, group_of, worlds
+from names.worlds import FATES, Bucket, World, group_of, worlds
 from upstream import Behaviour, Upstream
 
 if TYPE_CHECKING:
@@ -98,6 +98,10 @@ BROKEN_TWICE = replace(
     call="stream",
 )
 INTERNAL_KEY = replace(_world((A1, GLOBAL), {A1.model_name: "global"}, "backup", "team-a"), behaviours=DOWN)
+PUBLIC_KEY = replace(_world((A1, GLOBAL), {"backup": "global"}, A1.model_name, "team-a"), behaviours=DOWN)
+UNREMEMBERED = replace(PUBLIC_KEY.request, remembered=False)
+TEAM_IN_THE_OTHER_BUCKET = replace(PUBLIC_KEY, bucket=Bucket.LITELLM_METADATA, request=UNREMEMBERED)
+ANOTHER_TEAM_IN_THE_OTHER_BUCKET = replace(PUBLIC_KEY, bucket=Bucket.BOTH, request=UNREMEMBERED)
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -131,6 +135,8 @@ def _fates() -> dict[str, list[Behaviour]]:
 @example(world=ADMIN_AND_TWO_INTERNAL_NAMES)
 @example(world=ADMIN_AT_A_HOP)
 @example(world=BROKEN_TWICE)
+@example(world=TEAM_IN_THE_OTHER_BUCKET)
+@example(world=ANOTHER_TEAM_IN_THE_OTHER_BUCKET)
 @of_the_profile
 async def test_the_router_does_what_the_model_says(world: World, rules: Rules, upstream: Upstream) -> None:
     for label in labels(world, release()):
