@@ -98,6 +98,10 @@ BROKEN_TWICE = replace(
     call="stream",
 )
 INTERNAL_KEY = replace(_world((A1, GLOBAL), {A1.model_name: "global"}, "backup", "team-a"), behaviours=DOWN)
+CIRCLE = replace(
+    _world((A1, A2), {A1.model_name: "gpt-4.1", A2.model_name: "backup"}, "backup", "team-a"),
+    behaviours={**DOWN, A2.model_name: Behaviour.ERROR},
+)
 PUBLIC_KEY = replace(_world((A1, GLOBAL), {"backup": "global"}, A1.model_name, "team-a"), behaviours=DOWN)
 UNREMEMBERED = replace(PUBLIC_KEY.request, remembered=False)
 TEAM_IN_THE_OTHER_BUCKET = replace(PUBLIC_KEY, bucket=Bucket.LITELLM_METADATA, request=UNREMEMBERED)
@@ -135,6 +139,7 @@ def _fates() -> dict[str, list[Behaviour]]:
 @example(world=ADMIN_AND_TWO_INTERNAL_NAMES)
 @example(world=ADMIN_AT_A_HOP)
 @example(world=BROKEN_TWICE)
+@example(world=CIRCLE)
 @example(world=TEAM_IN_THE_OTHER_BUCKET)
 @example(world=ANOTHER_TEAM_IN_THE_OTHER_BUCKET)
 @of_the_profile
