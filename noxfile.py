@@ -46,7 +46,7 @@ def types(session: nox.Session) -> None:
 def tools(session: nox.Session) -> None:
     """Test the tools and the environments; arguments go to pytest."""
     session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "test", "matrix"))
-    folders = (f"tests/{folder}" for folder in ("patching", "environments", "model", "mutants"))
+    folders = (f"tests/{folder}" for folder in ("patching", "environments", "model", "mutants", "doctor"))
     session.run("pytest", *(session.posargs or ("--numprocesses=auto", *folders)), env=SCRIPTS)
 
 

@@ -7,7 +7,7 @@ import io
 import json
 import os
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
@@ -21,24 +21,33 @@ from rich.progress import Progress
 from litellm_patch import apply as verbs
 from litellm_patch import releases
 from litellm_patch.difference import advice, differences, stock_files
+from litellm_patch.doctor import visiting
+from litellm_patch.doctor.configuration import read_configuration
+from litellm_patch.doctor.logs import read_log
+from litellm_patch.doctor.settings import read_settings
 from litellm_patch.errors import (
+    DEAD,
     EXIT_CODES,
     CheckError,
     DeniedReleaseError,
     DriftedError,
     FixedUpstreamError,
     LitellmPatchError,
+    LogError,
     ProofError,
     SystemFailureError,
     UnsupportedReleaseError,
 )
 from litellm_patch.index import Index
 from litellm_patch.ledger import LEDGER_NAME, Ledger, bundled_folder, is_patched_wheel, load_ledger
+from litellm_patch.names import Request, Rules
 from litellm_patch.target import State, find_packages
 from litellm_patch.wheel import make_wheels, put_wheel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+
+    from litellm_patch.doctor.logs import Tally
 
 _EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code:>2}  {meaning}" for code, meaning in EXIT_CODES.items())
 
@@ -263,6 +272,101 @@ def wheel_command(  # noqa: PLR0913 - one argument an option
                 _say(f"{'written' if written else 'there already, byte for byte'}: {output / name}")
         except InvalidVersion as error:
             raise click.BadParameter(f"{what!r} is neither a release nor the path of a .whl file") from error
+
+
+@main.command("doctor")
+@click.argument("config", type=click.Path(path_type=Path), required=False, metavar="[CONFIG.yaml]")
+@click.option("--release", metavar="VERSION", help="Judge by this release; the newest of the ledger unless given.")
+@click.option("--target", type=click.Path(path_type=Path), metavar="TARGET", help="Judge by the litellm in TARGET.")
+@click.option("--explain", "model", metavar="NAME", help="Walk one request for NAME through the steps, in words.")
+@click.option("--team", metavar="ID", help="With --explain: the caller's team.")
+@click.option("--admin", is_flag=True, help="With --explain: the caller is a proxy admin without a team.")
+@click.option(
+    "--log",
+    type=click.Path(path_type=Path, allow_dash=True),
+    metavar="FILE",
+    help="Count the failed lookups in a log, - for standard input, and say which chain would have served them.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.pass_context
+def doctor_command(  # noqa: PLR0913, PLR0917 - one argument an option
+    ctx: click.Context,
+    config: Path | None,
+    release: str | None,
+    target: Path | None,
+    model: str | None,
+    team: str | None,
+    log: Path | None,
+    *,
+    admin: bool,
+    as_json: bool,
+) -> None:
+    """Tell which fallback chains of a LiteLLM proxy fire, and which never do.
+
+    CONFIG.yaml is what the proxy is started with. For each chain: what its key is, which requests reach it on stock and
+    with the patch, whether its targets can be served for them, and what it is worth. Nothing is changed, and nothing of
+    the configuration but names is shown.
+    """
+    if config is None and log is None:
+        raise click.UsageError("name a CONFIG.yaml, or a log with --log")
+    if model is not None and log is not None:
+        raise click.UsageError("--explain and --log are two questions: ask one at a time")
+    if model is None and (team is not None or admin):
+        raise click.UsageError("--team and --admin belong to --explain")
+    if admin and team is not None:
+        raise click.UsageError("--admin is a caller without --team")
+    patient = _patient(_ledger(ctx.obj), config, release, target) if config else None
+    if log is not None:
+        report = visiting.report_log(patient, _read_log(log))
+    elif patient is not None and model is not None:
+        report = visiting.report_request(patient, Request(model, team, admin))
+    elif patient is not None:
+        report = visiting.report_chains(patient)
+    code = DEAD if report.dead else 0
+    if as_json:
+        click.echo(json.dumps(report.data | {"exit_code": code}))
+    else:
+        _print(report)
+    ctx.exit(code)
+
+
+def _patient(ledger: Ledger, config: Path, release: str | None, target: Path | None) -> visiting.Patient:
+    """Read a proxy's configuration, and find out which LiteLLM it is about."""
+    if release is not None and target is not None:
+        raise click.UsageError("--release and --target both say the release: give one")
+    version, rules = ledger.releases[-1].version, Rules.UPSTREAM
+    if release is not None:
+        try:
+            version = ledger.find(Version(release)).version
+        except InvalidVersion as error:
+            raise click.BadParameter(str(error)) from error
+    if target is not None:
+        report = verbs.status(target, ledger)
+        version = ledger.find(report.target.version).version
+        rules = Rules.CONTRACT if report.state is State.APPLIED else Rules.UPSTREAM
+    raw, remarks = read_configuration(config)
+    settings = read_settings(raw, os.environ)
+    return visiting.Patient(replace(settings, remarks=(*remarks, *settings.remarks)), version, rules)
+
+
+def _read_log(place: Path) -> Tally:
+    try:
+        if str(place) == "-":
+            return read_log(sys.stdin.buffer)
+        with place.open("rb") as stream:
+            return read_log(stream)
+    except OSError as error:
+        what = error.strerror or str(error)
+        raise LogError(f"the log {place} cannot be read: {what}", "name a file that is yours to read") from error
+
+
+def _print(report: visiting.Report) -> None:
+    console = Console(markup=False, highlight=False, emoji=False)
+    for part in report.shown:
+        if isinstance(part, str):
+            _say(part)
+        else:
+            console.print(part)
 
 
 @contextlib.contextmanager
