@@ -37,7 +37,7 @@ PROVIDERS = frozenset({
 })  # fmt: skip
 """Providers that LiteLLM strips from a name before it looks for its key: the well-known ones of its long list."""
 
-_INFERRED = (("openai", ("gpt-", "o1", "o3", "o4", "chatgpt-", "text-embedding-")), ("anthropic", ("claude-",)))
+_INFERRED = (("openai", ("gpt-", "o1", "o3", "o4", "text-embedding-")), ("anthropic", ("claude-",)))
 
 
 def release_at(version: Version, names: Iterable[str]) -> Release:
