@@ -7,7 +7,7 @@ import io
 import json
 import os
 import sys
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
@@ -276,6 +276,14 @@ def wheel_command(  # noqa: PLR0913 - one argument an option
 
 @main.command("doctor")
 @click.argument("config", type=click.Path(path_type=Path), required=False, metavar="[CONFIG.yaml]")
+@click.option("--url", metavar="URL", help="Ask a running proxy instead, read only; needs the extra `proxy`.")
+@click.option(
+    "--key",
+    envvar="LITELLM_PROXY_API_KEY",
+    show_envvar=True,
+    metavar="KEY",
+    help="With --url: the master key, or an admin's.",
+)
 @click.option("--release", metavar="VERSION", help="Judge by this release; the newest of the ledger unless given.")
 @click.option("--target", type=click.Path(path_type=Path), metavar="TARGET", help="Judge by the litellm in TARGET.")
 @click.option("--explain", "model", metavar="NAME", help="Walk one request for NAME through the steps, in words.")
@@ -292,6 +300,8 @@ def wheel_command(  # noqa: PLR0913 - one argument an option
 def doctor_command(  # noqa: PLR0913, PLR0917 - one argument an option
     ctx: click.Context,
     config: Path | None,
+    url: str | None,
+    key: str | None,
     release: str | None,
     target: Path | None,
     model: str | None,
@@ -307,15 +317,18 @@ def doctor_command(  # noqa: PLR0913, PLR0917 - one argument an option
     with the patch, whether its targets can be served for them, and what it is worth. Nothing is changed, and nothing of
     the configuration but names is shown.
     """
-    if config is None and log is None:
-        raise click.UsageError("name a CONFIG.yaml, or a log with --log")
+    if config is None and url is None and log is None:
+        raise click.UsageError("name a CONFIG.yaml, a proxy with --url, or a log with --log")
+    if config is not None and url is not None:
+        raise click.UsageError("CONFIG.yaml and --url are two proxies: ask about one at a time")
     if model is not None and log is not None:
         raise click.UsageError("--explain and --log are two questions: ask one at a time")
     if model is None and (team is not None or admin):
         raise click.UsageError("--team and --admin belong to --explain")
     if admin and team is not None:
         raise click.UsageError("--admin is a caller without --team")
-    patient = _patient(_ledger(ctx.obj), config, release, target) if config else None
+    source = config or url
+    patient = _patient(_ledger(ctx.obj), source, key, release, target) if source is not None else None
     if log is not None:
         report = visiting.report_log(patient, _read_log(log))
     elif patient is not None and model is not None:
@@ -330,11 +343,13 @@ def doctor_command(  # noqa: PLR0913, PLR0917 - one argument an option
     ctx.exit(code)
 
 
-def _patient(ledger: Ledger, config: Path, release: str | None, target: Path | None) -> visiting.Patient:
-    """Read a proxy's configuration, and find out which LiteLLM it is about."""
+def _patient(
+    ledger: Ledger, source: Path | str, key: str | None, release: str | None, target: Path | None
+) -> visiting.Patient:
+    """Read a proxy's configuration, from a file or from itself, and find out which LiteLLM it is about."""
     if release is not None and target is not None:
         raise click.UsageError("--release and --target both say the release: give one")
-    version, rules = ledger.releases[-1].version, Rules.UPSTREAM
+    version, rules = None, Rules.UPSTREAM
     if release is not None:
         try:
             version = ledger.find(Version(release)).version
@@ -344,9 +359,13 @@ def _patient(ledger: Ledger, config: Path, release: str | None, target: Path | N
         report = verbs.status(target, ledger)
         version = ledger.find(report.target.version).version
         rules = Rules.CONTRACT if report.state is State.APPLIED else Rules.UPSTREAM
-    raw, remarks = read_configuration(config)
-    settings = read_settings(raw, os.environ)
-    return visiting.Patient(replace(settings, remarks=(*remarks, *settings.remarks)), version, rules)
+    if isinstance(source, Path):
+        raw, remarks = read_configuration(source)
+        settings = read_settings(raw, os.environ).also(remarks)
+    else:
+        settings, told = visiting.ask(source, key)
+        version = version or next((known.version for known in ledger.releases if str(known.version) == told), None)
+    return visiting.Patient(settings, version or ledger.releases[-1].version, rules)
 
 
 def _read_log(place: Path) -> Tally:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from litellm_patch.doctor.settings import INTERNAL_PREFIX
 from litellm_patch.names import (
     CATCH_ALL,
     Config,
@@ -63,6 +64,7 @@ class Verdict(Enum):
     DEAD = "dead"
     DORMANT = "dead today, alive with the patch"
     PARTLY = "alive, but dead today for some requests"
+    UNSEEN = "cannot be told, as not all models were seen"
     QUESTIONABLE = "alive, questionable target"
     ALIVE = "alive"
 
@@ -292,27 +294,25 @@ class _Judge:
         notes: list[str] = []
         judged = tuple(self.target(target, patched or today) for target in targets)
         verdict = _verdict(today, patched)
-        if verdict is Verdict.DEAD:
+        hidden = self.hidden_owner(key) if key_kind is KeyKind.UNKNOWN else None
+        if hidden is not None:
+            key_kind, owners, verdict = KeyKind.INTERNAL, (hidden,), Verdict.DORMANT
+            notes.append("the proxy does not show which of the team's models has this name")
+        elif verdict is Verdict.DEAD and key_kind is KeyKind.UNKNOWN and not self.settings.complete:
+            verdict = Verdict.UNSEEN
+            notes.append("it may be the name of a model that was not seen")
+        elif verdict is Verdict.DEAD:
             notes.append(self.why_dead(kind, index, key, key_kind))
-        for target in judged:
-            if not target.not_for:
-                continue
-            near = f"; did you mean {target.nearest}?" if target.nearest else ""
-            whom = ", ".join(target.not_for[:_SHOWN]) if self.known(target.name) else "anybody"
-            notes.append(f"target {target.name} cannot be served for {whom}{near}")
-        if key in targets:
-            notes.append(f"target {key} is the key itself, so it is passed over")
-        if not targets:
-            notes.append("it has no targets")
+        doubts = tuple(self.doubts(key, judged))
+        if verdict is Verdict.ALIVE and doubts:
+            verdict = Verdict.QUESTIONABLE
+        notes += doubts
         circle = self.circle(kind, index)
         if circle:
             notes.append(f"leads in a circle: {' -> '.join(circle)}")
-        lost = [*filter(lambda reach: not reach.direct, today)]
-        gone = [reach for reach in lost if reach not in patched and not reach.via]
+        gone = [reach for reach in today if reach not in patched and not reach.direct and not reach.via]
         if gone:
             notes.append(f"with the patch, a chain of their own takes over for {said(gone)}")
-        if verdict is Verdict.ALIVE and (not targets or key in targets or any(t.not_for for t in judged)):
-            verdict = Verdict.QUESTIONABLE
         return Judgement(kind, index, key, key_kind, owners, judged, today, patched, verdict, tuple(notes))
 
     def key_kind(self, key: str) -> tuple[KeyKind, tuple[str, ...]]:
@@ -335,6 +335,25 @@ class _Judge:
             (spelled & {key, key.partition("/")[2]}, KeyKind.PREFIXED, ()),
         )
         return next(((kind, owners) for true, kind, owners in kinds if true), (KeyKind.UNKNOWN, ()))
+
+    def doubts(self, key: str, targets: Sequence[Target]) -> Iterator[str]:
+        """What is wrong with the targets of a chain."""
+        for target in targets:
+            if target.not_for:
+                near = f"; did you mean {target.nearest}?" if target.nearest else ""
+                whom = ", ".join(target.not_for[:_SHOWN]) if self.known(target.name) else "anybody"
+                yield f"target {target.name} cannot be served for {whom}{near}"
+        if key in {target.name for target in targets}:
+            yield f"target {key} is the key itself, so it is passed over"
+        if not targets:
+            yield "it has no targets"
+
+    def hidden_owner(self, key: str) -> str | None:
+        """The team whose internal name a key is, where the proxy shows its models by their public names alone."""
+        if self.settings.complete:
+            return None
+        masked = {d.team_id for d in self.config.deployments if d.team_id and d.model_name == d.public_name}
+        return next((team for team in sorted(masked) if team and key.startswith(f"{INTERNAL_PREFIX}{team}_")), None)
 
     def why_dead(self, kind: Kind, index: int, key: str, key_kind: KeyKind) -> str:
         """Why nothing reaches a chain, patched or not."""
@@ -376,6 +395,8 @@ class _Judge:
     def target(self, name: str, reaches: Iterable[Reach]) -> Target:
         """Who of those that reach a chain cannot be served by a target of it."""
         callers = dict.fromkeys((reach.team_id, reach.admin) for reach in reaches)
+        if not self.settings.complete and not self.known(name):
+            return Target(name, ())
         if not callers:
             teams = {d.team_id for d in self.config.deployments if d.team_id}
             anyone = (Request(name), *(Request(name, team) for team in sorted(teams)))

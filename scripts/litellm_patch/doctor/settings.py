@@ -6,13 +6,16 @@ Only the places where names stand are looked at. No message quotes what stands t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from litellm_patch.errors import ConfigurationError
 from litellm_patch.names import Config, Deployment, Kind
 
 ROUTER, LITELLM = "router_settings", "litellm_settings"
+INTERNAL_PREFIX = "model_name_"
+"""What the proxy begins an internal name with; the team's id follows."""
+
 _REFERENCE = "os.environ/"
 _DEFAULT_MAX_FALLBACKS = 5
 _MEND = "mend it, and see LiteLLM's documentation of config.yaml"
@@ -35,11 +38,25 @@ class Settings:
         config: the model's plain data.
         ids: the deployments that have an id of their own, by it.
         remarks: what an operator should know about how the settings were read, a line each.
+        complete: whether all deployments are known; if not, a name that none bears may well be one's.
     """
 
     config: Config
     ids: Mapping[str, Deployment]
     remarks: tuple[str, ...] = ()
+    complete: bool = True
+
+    def also(self, remarks: Sequence[str], *, complete: bool = True) -> Settings:
+        """The same, with what was seen before these settings were read.
+
+        Args:
+            remarks: remarks that go before the others.
+            complete: whether all deployments were seen.
+
+        Returns:
+            The settings.
+        """
+        return replace(self, remarks=(*remarks, *self.remarks), complete=self.complete and complete)
 
 
 def read_settings(raw: object, environ: Mapping[str, str]) -> Settings:
@@ -75,7 +92,7 @@ def read_settings(raw: object, environ: Mapping[str, str]) -> Settings:
         reader.names(*reader.first(router, common, "default_fallbacks")),
         reader.count(*reader.first(router, common, "max_fallbacks")),
     )
-    return Settings(config, ids, tuple(dict.fromkeys(reader.remarks)))
+    return Settings(config, ids, tuple(dict.fromkeys(reader.remarks)), complete=bool(deployments))
 
 
 @dataclass(frozen=True)

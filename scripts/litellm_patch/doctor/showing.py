@@ -22,6 +22,7 @@ STYLES = {
     Verdict.DEAD: "red",
     Verdict.DORMANT: "red",
     Verdict.PARTLY: "yellow",
+    Verdict.UNSEEN: "yellow",
     Verdict.QUESTIONABLE: "yellow",
     Verdict.ALIVE: "green",
 }

@@ -9,6 +9,8 @@ from litellm_patch.doctor.abilities import release_at
 from litellm_patch.doctor.explaining import explain
 from litellm_patch.doctor.judging import caller_words, judge
 from litellm_patch.doctor.logs import rescues
+from litellm_patch.doctor.proxy import read_proxy
+from litellm_patch.doctor.settings import read_settings
 from litellm_patch.doctor.showing import (
     chain_table,
     chains_as_data,
@@ -17,6 +19,7 @@ from litellm_patch.doctor.showing import (
     log_table,
     rescue_as_data,
 )
+from litellm_patch.errors import ConfigurationError, ProxyAnswerError
 from litellm_patch.names import Request, Rules
 
 if TYPE_CHECKING:
@@ -63,6 +66,28 @@ class Report:
     data: dict[str, Any]
     shown: tuple[RenderableType, ...]
     dead: bool
+
+
+def ask(url: str, key: str | None) -> tuple[Settings, str | None]:
+    """Read the settings of a running proxy.
+
+    Args:
+        url: its root.
+        key: a key that may see them.
+
+    Returns:
+        The settings, and its release if it tells.
+
+    Raises:
+        LitellmPatchError: it cannot be asked, or its answers are not a proxy's.
+    """
+    seen = read_proxy(url, key)
+    try:
+        settings = read_settings(seen.raw, {})
+    except ConfigurationError as error:
+        raise ProxyAnswerError(f"the proxy's answer: {error.found}", "see that the URL is a LiteLLM proxy's") from None
+    remarks = seen.remarks if seen.version else (*seen.remarks, "the proxy does not tell its release: say --release")
+    return settings.also(remarks, complete=seen.complete), seen.version
 
 
 def report_chains(patient: Patient) -> Report:
