@@ -25,11 +25,13 @@ from litellm_patch.doctor import visiting
 from litellm_patch.doctor.configuration import read_configuration
 from litellm_patch.doctor.logs import read_log
 from litellm_patch.doctor.settings import read_settings
+from litellm_patch.doctor.verifying import python_of
 from litellm_patch.errors import (
     DEAD,
     EXIT_CODES,
     CheckError,
     DeniedReleaseError,
+    DisagreementError,
     DriftedError,
     FixedUpstreamError,
     LitellmPatchError,
@@ -295,6 +297,12 @@ def wheel_command(  # noqa: PLR0913 - one argument an option
     metavar="FILE",
     help="Count the failed lookups in a log, - for standard input, and say which chain would have served them.",
 )
+@click.option(
+    "--verify",
+    "verified",
+    is_flag=True,
+    help="Start a real Router of the litellm in TARGET, with mock providers, and compare.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
 def doctor_command(  # noqa: PLR0913, PLR0917 - one argument an option
@@ -309,6 +317,7 @@ def doctor_command(  # noqa: PLR0913, PLR0917 - one argument an option
     log: Path | None,
     *,
     admin: bool,
+    verified: bool,
     as_json: bool,
 ) -> None:
     """Tell which fallback chains of a LiteLLM proxy fire, and which never do.
@@ -317,38 +326,49 @@ def doctor_command(  # noqa: PLR0913, PLR0917 - one argument an option
     with the patch, whether its targets can be served for them, and what it is worth. Nothing is changed, and nothing of
     the configuration but names is shown.
     """
-    if config is None and url is None and log is None:
-        raise click.UsageError("name a CONFIG.yaml, a proxy with --url, or a log with --log")
-    if config is not None and url is not None:
-        raise click.UsageError("CONFIG.yaml and --url are two proxies: ask about one at a time")
-    if model is not None and log is not None:
-        raise click.UsageError("--explain and --log are two questions: ask one at a time")
-    if model is None and (team is not None or admin):
-        raise click.UsageError("--team and --admin belong to --explain")
-    if admin and team is not None:
-        raise click.UsageError("--admin is a caller without --team")
     source = config or url
+    _check_usage(
+        (source is None and log is None, "name a CONFIG.yaml, a proxy with --url, or a log with --log"),
+        (config is not None and url is not None, "CONFIG.yaml and --url are two proxies: ask about one at a time"),
+        (release is not None and target is not None, "--release and --target both say the release: give one"),
+        ((model is not None) + (log is not None) + verified > 1, "--explain, --log and --verify: ask one at a time"),
+        (model is None and (team is not None or admin), "--team and --admin belong to --explain"),
+        (admin and team is not None, "--admin is a caller without --team"),
+        (verified and (target is None or source is None), "--verify needs a configuration and --target"),
+    )
     patient = _patient(_ledger(ctx.obj), source, key, release, target) if source is not None else None
+    disagreements = 0
     if log is not None:
         report = visiting.report_log(patient, _read_log(log))
     elif patient is not None and model is not None:
         report = visiting.report_request(patient, Request(model, team, admin))
+    elif patient is not None and verified and target is not None:
+        report, disagreements = visiting.report_verification(patient, python_of(target))
     elif patient is not None:
         report = visiting.report_chains(patient)
-    code = DEAD if report.dead else 0
+    code = DisagreementError.exit_code if disagreements else DEAD if report.dead else 0
     if as_json:
         click.echo(json.dumps(report.data | {"exit_code": code}))
     else:
         _print(report)
+    if disagreements:
+        raise DisagreementError(
+            f"the Router does something else for {disagreements} request(s)", "trust the Router, and report it"
+        )
     ctx.exit(code)
+
+
+def _check_usage(*wrong: tuple[bool, str]) -> None:
+    """Refuse the first that is so."""
+    for so, words in wrong:
+        if so:
+            raise click.UsageError(words)
 
 
 def _patient(
     ledger: Ledger, source: Path | str, key: str | None, release: str | None, target: Path | None
 ) -> visiting.Patient:
     """Read a proxy's configuration, from a file or from itself, and find out which LiteLLM it is about."""
-    if release is not None and target is not None:
-        raise click.UsageError("--release and --target both say the release: give one")
     version, rules = None, Rules.UPSTREAM
     if release is not None:
         try:

@@ -13,6 +13,7 @@ import pytest
 
 from doctor.stand_in import KEY, StandIn, proxy_1_83
 from doctor.test_logs import OLD
+from doctor.test_verify import make_environment
 from litellm_patch.doctor.judging import Verdict
 from litellm_patch.errors import DEAD
 from patching.factory import World, make_world
@@ -35,7 +36,10 @@ CODES = {"--log - <": 0}
 @pytest.mark.parametrize("command", COMMANDS)
 def test_each_command(clinic: Clinic, command: str) -> None:
     world = make_world(clinic.folder)
-    world.env.rename(clinic.folder / ".venv")
+    if "--verify" in command:
+        make_environment(clinic.folder)
+    else:
+        world.env.rename(clinic.folder / ".venv")
     (clinic.folder / "proxy.log").write_text(OLD.format("gpt-4.1"), encoding="utf-8")
     with StandIn(proxy_1_83()) as proxy:
         run(clinic, world, command.replace("http://127.0.0.1:4000", proxy.url))
@@ -45,7 +49,7 @@ def run(clinic: Clinic, world: World, command: str) -> None:
     """Run a command of the page in a shell; all that it needs is there."""
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
     environ = {**os.environ, "PATH": path, "LITELLM_PROXY_API_KEY": KEY}
-    if "--target" in command:
+    if "--target" in command and "--verify" not in command:
         environ["LITELLM_PATCH_DIR"] = str(world.patches)
     done = subprocess.run(  # noqa: S602
         command, shell=True, cwd=clinic.folder, env=environ, capture_output=True, check=False, text=True

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from litellm_patch.doctor.explaining import Explanation
     from litellm_patch.doctor.judging import Judgement, Reach
     from litellm_patch.doctor.logs import Rescue, Tally
+    from litellm_patch.doctor.verifying import Disagreement
 
 STYLES = {
     Verdict.DEAD: "red",
@@ -194,6 +195,44 @@ def explanation_as_data(explanation: Explanation) -> dict[str, Any]:
             for rules, word in _RULES.items()
         },
     }
+
+
+def disagreement_table(disagreements: Iterable[Disagreement]) -> Table:
+    """A row a request for which a real Router did something else.
+
+    Args:
+        disagreements: the requests.
+
+    Returns:
+        The table.
+    """
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for heading in ("request", "list", "answered, says the doctor, by", "answered by"):
+        table.add_column(heading, overflow="fold")
+    for found in disagreements:
+        expected = " or ".join(found.expected) or "nobody"
+        table.add_row(*map(cell, (said([found.reach]), found.kind.value, expected, found.answered or "nobody")))
+    return table
+
+
+def disagreements_as_data(disagreements: Iterable[Disagreement]) -> list[dict[str, Any]]:
+    """The same for ``--json``.
+
+    Args:
+        disagreements: the requests.
+
+    Returns:
+        One object a request.
+    """
+    return [
+        {
+            "request": _reach(found.reach),
+            "list": found.kind.value,
+            "expected": list(found.expected),
+            "answered_by": found.answered or None,
+        }
+        for found in disagreements
+    ]
 
 
 def _reach(reach: Reach) -> dict[str, Any]:

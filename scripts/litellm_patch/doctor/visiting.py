@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from litellm_patch.doctor.abilities import release_at
@@ -14,15 +15,20 @@ from litellm_patch.doctor.settings import read_settings
 from litellm_patch.doctor.showing import (
     chain_table,
     chains_as_data,
+    disagreement_table,
+    disagreements_as_data,
     explanation_as_data,
     explanation_table,
     log_table,
     rescue_as_data,
 )
+from litellm_patch.doctor.verifying import ask_interpreter, verify
 from litellm_patch.errors import ConfigurationError, ProxyAnswerError
 from litellm_patch.names import Request, Rules
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from packaging.version import Version
     from rich.console import RenderableType
 
@@ -160,6 +166,28 @@ def report_log(patient: Patient | None, tally: Tally) -> Report:
     if patient is None:
         return Report(data, (*table, end), dead)
     return _report(patient, data, (*table, end), dead=dead)
+
+
+def report_verification(patient: Patient, python: Path) -> tuple[Report, int]:
+    """Judge every chain, and compare the model's word with a real Router's.
+
+    Args:
+        patient: the proxy.
+        python: an interpreter that has its litellm.
+
+    Returns:
+        What each chain is worth and where the Router did something else, and for how many requests it did.
+
+    Raises:
+        VerificationError: the Router could not be asked.
+    """
+    found = verify(patient.settings, patient.release, patient.rules, partial(ask_interpreter, python))
+    chains = report_chains(patient)
+    many = len(found.disagreements)
+    end = f"the real Router did as the doctor says for {found.requests - many} of {found.requests} request(s)"
+    table = (disagreement_table(found.disagreements),) if many else ()
+    data = {"verified": found.requests, "disagreements": disagreements_as_data(found.disagreements)}
+    return Report(chains.data | data, (*chains.shown, *table, end), chains.dead), many
 
 
 def _report(patient: Patient, data: dict[str, Any], shown: tuple[RenderableType, ...], *, dead: bool) -> Report:
