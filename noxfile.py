@@ -98,6 +98,13 @@ def table(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def pictures(session: nox.Session) -> None:
+    """Draw the pictures of the tool at work."""
+    session.install("-e", ".")
+    session.run("python", "-m", "pictures", env=SCRIPTS)
+
+
+@nox.session(default=False)
 def apply_all(session: nox.Session) -> None:
     """Prove each patch on every release of the ledger: applied strictly, judged by its syntax tree, reverted."""
     session.install("-e", ".[maintain]")

@@ -303,6 +303,9 @@ class _Judge:
             notes.append("it may be the name of a model that was not seen")
         elif verdict is Verdict.DEAD:
             notes.append(self.why_dead(kind, index, key, key_kind))
+        if verdict is Verdict.PARTLY:
+            gained = [reach for reach in patched if reach not in today and not reach.direct]
+            notes.append(f"only with the patch for {said(gained)}")
         doubts = tuple(self.doubts(key, judged))
         if verdict is Verdict.ALIVE and doubts:
             verdict = Verdict.QUESTIONABLE
@@ -490,21 +493,25 @@ _SHOWN = 3
 
 
 def said(reaches: Iterable[Reach]) -> str:
-    """Say which requests: the names that callers use before the internal ones, and not more than a few.
+    """Say which requests, and not more than a few.
 
-    Those that come by another chain are told only where no other request does.
+    Those that come by another chain are told only where no other request does, and no internal name is.
 
     Args:
         reaches: the requests.
 
     Returns:
-        Their names and teams, ``nothing`` if there are none.
+        Their names and teams, in words if there are none.
     """
     found = list(reaches)
-    ordered = sorted([reach for reach in found if not reach.via] or found, key=lambda reach: reach.direct)
-    words = list(dict.fromkeys(map(_one, ordered)))
+    if not found:
+        return "nothing"
+    used = [reach for reach in found if not reach.direct]
+    if not used:
+        return "nothing but its internal name"
+    words = list(dict.fromkeys(map(_one, [reach for reach in used if not reach.via] or used)))
     more = f" and {len(words) - _SHOWN} more" if len(words) > _SHOWN else ""
-    return ", ".join(words[:_SHOWN]) + more if words else "nothing"
+    return ", ".join(words[:_SHOWN]) + more
 
 
 def _one(reach: Reach) -> str:

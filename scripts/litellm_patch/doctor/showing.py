@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from litellm_patch.doctor.judging import Verdict, said
-from litellm_patch.names import Rules
+from litellm_patch.names import Kind, Rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -57,9 +57,10 @@ def chain_table(judgements: Iterable[Judgement]) -> Table:
         The table.
     """
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for heading, ratio in (("chain", 4), ("its key is", 3), ("reached on stock by", 4), ("with the patch by", 4)):
+    longest = max(len(kind.value) for kind in Kind)
+    table.add_column("chain", overflow="fold", ratio=4, min_width=longest)
+    for heading, ratio in (("its key is", 3), ("reached on stock by", 4), ("with the patch by", 4), ("verdict", 4)):
         table.add_column(heading, overflow="fold", ratio=ratio)
-    table.add_column("verdict", overflow="fold", ratio=4)
     for number, found in enumerate(judgements):
         if number:
             table.add_row()
