@@ -239,7 +239,7 @@ EXIT_CODES: dict[int, str] = {
     2: "wrong command line",
     3: "status only, clean: stock, and apply can patch it",
     4: "status only, partial: some of it is patched; apply and revert both bring it home",
-    DEAD: "doctor only: a chain, or one for some of its requests, is dead today",
+    DEAD: "doctor only: a chain is dead as the litellm is now, for all its requests or for some",
     **{
         error.exit_code: error.meaning
         for error in (

@@ -69,16 +69,18 @@ def test_a_person_reads_a_table(clinic: Clinic) -> None:
     result = clinic.run(clinic.path, "--release", "1.98.1")
 
     assert result.exit_code == 9
-    for words in ("judged as LiteLLM 1.98.1, stock", "dead today, alive with the patch", "did you mean gpt-4o?"):
+    for words in ("judged as LiteLLM 1.98.1, stock", "dead on stock, alive with the patch", "did you mean gpt-4o?"):
         assert words in result.stdout
     assert result.stdout.splitlines()[-1] == (
         "5 chain(s), 3 of them dead or dead for some requests; the patch revives 2"
     )
 
 
-def test_a_narrow_terminal_loses_nothing(clinic: Clinic) -> None:
-    assert ACME_1 in "".join(clinic.run(clinic.path, columns=60).stdout.split())
-    assert clinic.run(clinic.path, columns=30).exit_code == 9
+@pytest.mark.parametrize("columns", [60, 80, 112])
+def test_a_narrow_terminal_loses_nothing(clinic: Clinic, columns: int) -> None:
+    narrow, wide = (clinic.run(clinic.path, columns=width).stdout for width in (columns, 500))
+    assert sorted(set(narrow) - set(" \n─")) == sorted(set(wide) - set(" \n─"))
+    assert all(narrow.count(character) == wide.count(character) for character in set(wide) - set(" \n─"))
 
 
 def test_nothing_dead_is_0(clinic: Clinic) -> None:

@@ -62,8 +62,8 @@ class Verdict(Enum):
     """What a chain is worth, the worst first."""
 
     DEAD = "dead"
-    DORMANT = "dead today, alive with the patch"
-    PARTLY = "alive, but dead today for some requests"
+    DORMANT = "dead on stock, alive with the patch"
+    PARTLY = "alive, but on stock dead for some requests"
     UNSEEN = "cannot be told, as not all models were seen"
     QUESTIONABLE = "alive, questionable target"
     ALIVE = "alive"

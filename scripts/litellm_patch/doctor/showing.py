@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from litellm_patch.doctor.judging import Verdict, said
-from litellm_patch.names import Kind, Rules
+from litellm_patch.names import Rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -56,11 +56,9 @@ def chain_table(judgements: Iterable[Judgement]) -> Table:
     Returns:
         The table.
     """
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    longest = max(len(kind.value) for kind in Kind)
-    table.add_column("chain", overflow="fold", ratio=4, min_width=longest)
-    for heading, ratio in (("its key is", 3), ("reached on stock by", 4), ("with the patch by", 4), ("verdict", 4)):
-        table.add_column(heading, overflow="fold", ratio=ratio)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
+    for heading in ("chain", "its key is", "reached on stock by", "with the patch by", "verdict"):
+        table.add_column(heading, overflow="fold")
     for number, found in enumerate(judgements):
         if number:
             table.add_row()

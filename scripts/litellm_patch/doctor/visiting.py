@@ -108,11 +108,9 @@ def report_chains(patient: Patient) -> Report:
     judgements = judge(patient.settings, patient.release)
     dead = [found for found in judgements if found.dead(patient.rules)]
     revived = [found for found in dead if not found.dead(Rules.CONTRACT)]
-    if judgements:
-        end = f"{len(judgements)} chain(s), {len(dead)} of them dead"
-        end += f" or dead for some requests; the patch revives {len(revived)}" if dead else ""
-    else:
-        end = "no fallback chains are configured"
+    end = f"{len(judgements)} chain(s), {len(dead)} of them dead" if judgements else "no fallback chains are configured"
+    if dead and patient.rules is Rules.UPSTREAM:
+        end += f" or dead for some requests; the patch revives {len(revived)}"
     table = (chain_table(judgements),) if judgements else ()
     data = {"chains": chains_as_data(judgements)}
     return _report(patient, data, (*table, end), dead=bool(dead))
