@@ -7,12 +7,15 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
+from doctor.clinic import SECRETS
+
 if TYPE_CHECKING:
     from types import TracebackType
 
     from typing_extensions import Self
 
 KEY = "sk-the-master-key"
+CALLBACKS = [{"name": "langfuse", "variables": {"LANGFUSE_SECRET_KEY": SECRETS[1]}, "type": "success"}]
 Answers = dict[str, tuple[int, Any]]
 NO_DATABASE = (500, {"detail": {"error": "DB not connected. See https://docs.litellm.ai/docs/proxy/virtual_keys"}})
 # what a proxy without a database says to a key that is not its own
@@ -75,7 +78,7 @@ def entry(name: str, number: int, team: str | None = None, public: str | None = 
     owner = {"team_id": team, "team_public_model_name": public} if team else {}
     return {
         "model_name": name,
-        "litellm_params": {"use_in_pass_through": False, "model": f"openai/{name}"},
+        "litellm_params": {"api_key": SECRETS[0], "model": f"openai/{name}"},
         "model_info": {"id": f"id-{number}", "db_model": False, "key": name, "max_tokens": 16384, **owner},
     }
 
@@ -95,8 +98,8 @@ def proxy_1_83(database: bool = True) -> Answers:  # noqa: FBT001, FBT002
     owned = [entry("model_name_acme_1", 1, "acme", "gpt-4.1"), entry("model_name_acme_2", 2, "acme", "backup")]
     return {
         "/health/readiness": (200, {"status": "healthy", "db": "Not connected", "litellm_version": "1.83.0"}),
-        "/get/config/callbacks": (200, {"status": "success", "callbacks": [], "router_settings": settings}),
-        "/router/settings": (200, {"fields": [], "current_values": {"max_fallbacks": 5}}),
+        "/get/config/callbacks": (200, {"callbacks": CALLBACKS, "router_settings": settings}),
+        "/router/settings": (200, {"fields": [], "current_values": {"max_fallbacks": 5, "redis_password": SECRETS[0]}}),
         "/v2/model/info": (200, {"data": [*owned, *SHARED], "total_pages": 1}) if database else NO_DATABASE,
         "/v1/model/info": (200, {"data": [{**SHARED[0], "model_name": "prod"}, SHARED[0], *SHARED]}),
         "/fallback/claude?fallback_type=content_policy": (

@@ -158,6 +158,12 @@ def test_why_a_chain_is_dead() -> None:
     assert old[1:] == (Verdict.DEAD, "this release knows no catch-all in this list")
 
 
+def test_without_models_nothing_is_called_a_typing_error() -> None:
+    """They may all be in the database."""
+    found = verdicts(with_chains({"x": ["y"]}) | {"model_list": []})
+    assert found["x"] == (KeyKind.UNKNOWN, Verdict.UNSEEN, "it may be the name of a model that was not seen")
+
+
 def test_default_fallbacks_are_a_catch_all_behind_the_others() -> None:
     found = verdicts(with_chains({"claude": ["gpt-4o"]}, default_fallbacks=["claude"]))
     assert found["*"][:2] == (KeyKind.CATCH_ALL, Verdict.ALIVE)

@@ -91,7 +91,7 @@ def context(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def compiled(context: Path) -> set[Path]:
-    """Name what is compiled: PyYAML and, up to 3.10, tomli have such parts, and the same in Python for other machines."""
+    """Name what is compiled: parts of PyYAML and, up to 3.10, of tomli, which have the same in Python."""
     return {path for suffix in ("so", "pyd") for path in (context / "tool").rglob(f"*.{suffix}")}
 
 
