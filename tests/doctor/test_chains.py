@@ -161,7 +161,14 @@ def test_why_a_chain_is_dead() -> None:
 def test_without_models_nothing_is_called_a_typing_error() -> None:
     """They may all be in the database."""
     found = verdicts(with_chains({"x": ["y"]}) | {"model_list": []})
-    assert found["x"] == (KeyKind.UNKNOWN, Verdict.UNSEEN, "it may be the name of a model that was not seen")
+    assert found["x"] == (KeyKind.UNKNOWN, Verdict.UNSEEN, "it may be a model that was not seen")
+
+
+def test_a_name_that_is_both_internal_and_public_is_one_that_callers_use() -> None:
+    """As where a proxy shows the public name alone, in place of the internal one."""
+    raw = with_chains({"gpt-4.1": ["claude"]})
+    raw["model_list"] = [model("gpt-4.1", "acme", "gpt-4.1"), model("claude")]
+    assert verdicts(raw)["gpt-4.1"][1] is Verdict.ALIVE
 
 
 def test_default_fallbacks_are_a_catch_all_behind_the_others() -> None:

@@ -60,6 +60,7 @@ def test_teams_models_that_are_not_seen_are_not_called_typing_errors(clinic: Cli
     answer = look(clinic, proxy_1_83(database=False))
     assert [verdict for _, _, verdict in worth(answer)][:3] == ["unseen", "partly", "unseen"]
     assert answer["remarks"][0].startswith("GET /v2/model/info ended with 500: without it, teams' models")
+    assert answer["chains"][2]["notes"] == ["it may be a model that was not seen, or did you mean gpt-4o?"]
 
 
 def test_a_proxy_that_hides_internal_names(clinic: Clinic) -> None:

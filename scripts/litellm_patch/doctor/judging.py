@@ -203,11 +203,13 @@ def _common_names(config: Config) -> tuple[str, ...]:
 def _requests_of_teams(config: Config, release: Release, common: Sequence[str]) -> Iterator[Reach]:
     owned: dict[str, list[str]] = defaultdict(list)
     internal: dict[str, set[str]] = defaultdict(set)
+    public: dict[str, set[str]] = defaultdict(set)
     for deployment in config.deployments:
         if deployment.team_id is not None:
             owned[deployment.team_id] += filter(None, (deployment.public_name, deployment.model_name))
             if deployment.public_name is not None:
                 internal[deployment.team_id].add(deployment.model_name)
+                public[deployment.team_id].add(deployment.public_name)
     for team, names in owned.items():
         prefixes = tuple(name.partition("*")[0] for name in names if "*" in name)
         others = [name for name in common if _concerns(config.aliases.get(name, name), names, prefixes)]
@@ -215,7 +217,8 @@ def _requests_of_teams(config: Config, release: Release, common: Sequence[str]) 
             served = routed(_bare(config), Request(name, team), release)
             # an alias that is called like a name of theirs is looked up by that name too, whatever serves it
             if any(d.team_id is not None for d in served) or (served and name in names):
-                yield Reach(name, team, direct=name in internal[team] and name not in config.aliases)
+                known = name in public[team] or name in config.aliases
+                yield Reach(name, team, direct=name in internal[team] and not known)
 
 
 def _requests_of_admins(config: Config, release: Release) -> Iterator[Reach]:
@@ -300,7 +303,8 @@ class _Judge:
             notes.append("the proxy does not show which of the team's models has this name")
         elif verdict is Verdict.DEAD and key_kind is KeyKind.UNKNOWN and not self.settings.complete:
             verdict = Verdict.UNSEEN
-            notes.append("it may be the name of a model that was not seen")
+            near = self.nearest(key)
+            notes.append(f"it may be a model that was not seen{f', or did you mean {near}?' if near else ''}")
         elif verdict is Verdict.DEAD:
             notes.append(self.why_dead(kind, index, key, key_kind))
         if verdict is Verdict.PARTLY:
