@@ -8,10 +8,16 @@ import sys
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from doctor.clinic import SECRETS, Clinic
 from doctor.stand_in import FALLBACKS, KEY, MISSING, SHARED, Answers, StandIn, entry, proxy_1_83, proxy_1_109
 
+NAMES = (
+    *("model_name", "model_info", "id", "team_id", "team_public_model_name", "data", "litellm_version"),
+    *("fallbacks", "context_window_fallbacks", "model_group_alias", "max_fallbacks", "fallback_models"),
+)
 FORBIDDEN = (403, {"error": {"message": "Only proxy admin", "type": "auth_error", "code": "403"}})
 
 
@@ -128,7 +134,10 @@ STRANGE: list[tuple[Answers, str]] = [
     ({"/get/config/callbacks": (200, [1])}, "the answer is JSON, and not an object"),
     ({"/get/config/callbacks": (200, {"router_settings": [SECRETS[0]]})}, "has no settings in its answer"),
     ({"/v2/model/info": (200, {"data": SECRETS[0]})}, "has no list of models in its answer"),
-    ({"/v2/model/info": (200, {"data": [{"model_name": 4}], "total_pages": 1})}, "model_name is a number"),
+    (
+        {"/v2/model/info": (200, {"data": [{"model_name": 4}], "total_pages": 1})},
+        "a model has no name, or one that is no text",
+    ),
     ({"/v2/model/info": MISSING, "/v1/model/info": MISSING}, "GET /v1/model/info is not there"),
     ({"/get/config/callbacks": (302, b"")}, "is redirected"),
     ({"/get/config/callbacks": (200, {"router_settings": {"fallbacks": [SECRETS[0]]}})}, "fallbacks[0] is text"),
@@ -138,6 +147,40 @@ STRANGE: list[tuple[Answers, str]] = [
 @pytest.mark.parametrize(("change", "words"), STRANGE)
 def test_what_is_no_proxy(clinic: Clinic, change: Answers, words: str) -> None:
     assert words in refusal(clinic, proxy_1_83() | change, 53)
+
+
+JSON: st.SearchStrategy[Any] = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text(max_size=4)
+    | st.sampled_from(["gpt-4o", "claude", "*", "prod"]),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from([*NAMES, "gpt-4o", "*", "x"]), inner, max_size=4)
+    ),
+    max_leaves=15,
+)
+
+
+SHAPED = st.dictionaries(st.sampled_from(NAMES[-5:]), st.lists(st.dictionaries(st.sampled_from(["x", "*"]), JSON)))
+
+
+@settings(max_examples=150, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+@given(body=JSON, models=JSON, router=JSON | SHAPED, name=st.just("gpt-4o") | JSON)
+def test_any_answers_are_judged_or_refused(clinic: Clinic, body: Any, models: Any, router: Any, name: Any) -> None:
+    answers: Answers = {
+        "/health/readiness": (200, body),
+        "/v2/model/info": (200, {"data": [{"model_name": name, "model_info": models}]}),
+        "/get/config/callbacks": (200, {"router_settings": router}),
+        "/router/settings": (200, {"current_values": {"fallbacks": body}}),
+        "/fallback/gpt-4o": (200, body),
+    }
+    if isinstance(models, list):
+        answers["/v2/model/info"] = (200, {"data": models})
+    with StandIn(answers) as proxy:
+        result = clinic.run("--url", proxy.url, "--key", KEY)
+    assert result.exit_code in {0, 9, 52, 53}
+    assert len(result.stderr.splitlines()) == (result.exit_code > 9)
 
 
 def test_nobody_there(clinic: Clinic) -> None:

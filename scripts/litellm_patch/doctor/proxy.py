@@ -146,12 +146,14 @@ class _Visit:
         for entry in found:
             info = entry.get("model_info")
             name = entry.get("model_name")
+            if not isinstance(name, str):
+                raise self.strange("a model has no name, or one that is no text")
             identity = (name, self.id_of(entry))
             # the older endpoint shows a deployment once more for each alias of it
             if identity in seen or (_is_alias(entry, aliases) and self.id_of(entry) in named):
                 continue
             seen.add(identity)
-            kept = {key: info[key] for key in _KEPT if isinstance(info, dict) and info.get(key) is not None}
+            kept = {key: info[key] for key in _KEPT if isinstance(info, dict) and isinstance(info.get(key), str)}
             yield {"model_name": name, "model_info": kept}
 
     def unmask(self, models: Iterable[dict[str, Any]], settings: Mapping[str, Any]) -> None:
