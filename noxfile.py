@@ -46,7 +46,7 @@ def types(session: nox.Session) -> None:
 def tools(session: nox.Session) -> None:
     """Test the tools and the environments; arguments go to pytest."""
     session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "test", "matrix"))
-    folders = (f"tests/{folder}" for folder in ("patching", "environments", "model", "mutants"))
+    folders = (f"tests/{folder}" for folder in ("patching", "environments", "model", "mutants", "doctor"))
     session.run("pytest", *(session.posargs or ("--numprocesses=auto", *folders)), env=SCRIPTS)
 
 
@@ -95,6 +95,13 @@ def table(session: nox.Session) -> None:
     """Write the compatibility table and chart from the last results; ``-- --check`` only looks."""
     session.install("-e", ".")
     session.run("python", "-m", "matrix.table", "--results", RESULTS, *session.posargs, env=SCRIPTS)
+
+
+@nox.session(default=False)
+def pictures(session: nox.Session) -> None:
+    """Draw the pictures of the tool at work."""
+    session.install("-e", ".")
+    session.run("python", "-m", "pictures", env=SCRIPTS)
 
 
 @nox.session(default=False)

@@ -1,7 +1,8 @@
 """Everything that can stop the tool, each with an exit code of its own.
 
 0 is success and 2 is a wrong command line (click's own). `status` also ends with 3 (clean) and 4 (partial), which are
-states and not errors. The codes are part of the interface: a code once given is never given to something else.
+states and not errors, and `doctor` with 9 when it finds something dead. The codes are part of the interface: one once
+given is never given to something else.
 """
 
 from __future__ import annotations
@@ -154,10 +155,10 @@ class ProofError(LitellmPatchError):
 
 
 class MissingLibraryError(LitellmPatchError):
-    """The extra `maintain` is not installed."""
+    """An extra is not installed."""
 
     exit_code = 44
-    meaning = "releases and wheel: the extra litellm-patch[maintain] is not installed"
+    meaning = "an extra is not installed: litellm-patch[maintain] for releases and wheel, [proxy] for doctor --url"
 
 
 class NoWheelError(LitellmPatchError):
@@ -181,11 +182,64 @@ class OutputExistsError(LitellmPatchError):
     meaning = "wheel only: another file is in the way"
 
 
+class ConfigurationError(LitellmPatchError):
+    """A proxy's configuration cannot be read, or is not one. No message quotes a value: there may be secrets in it."""
+
+    exit_code = 50
+    meaning = "doctor only: the configuration is not YAML, or not one that LiteLLM takes"
+
+
+class ProxyUnreachableError(LitellmPatchError):
+    """Nobody answers at the URL."""
+
+    exit_code = 51
+    meaning = "doctor only: the proxy cannot be reached"
+
+
+class ProxyRefusedError(LitellmPatchError):
+    """The proxy does not let this key see its models."""
+
+    exit_code = 52
+    meaning = "doctor only: the proxy refused the key"
+
+
+class ProxyAnswerError(LitellmPatchError):
+    """What answers at the URL does not answer as LiteLLM's proxy does."""
+
+    exit_code = 53
+    meaning = "doctor only: the answer is not JSON, or not a proxy's"
+
+
+class LogError(LitellmPatchError):
+    """A log cannot be read."""
+
+    exit_code = 54
+    meaning = "doctor only: the log cannot be read"
+
+
+class VerificationError(LitellmPatchError):
+    """No real Router could be asked."""
+
+    exit_code = 55
+    meaning = "doctor --verify: the Router of the interpreter could not be asked"
+
+
+class DisagreementError(LitellmPatchError):
+    """The real Router does something else than the model says."""
+
+    exit_code = 56
+    meaning = "doctor --verify: the Router does something else than the doctor says"
+
+
+DEAD = 9
+"""The exit code of `doctor` when it finds something dead: an answer, and no error."""
+
 EXIT_CODES: dict[int, str] = {
     0: "done, or nothing to do; of status, applied: the patch is in",
     2: "wrong command line",
     3: "status only, clean: stock, and apply can patch it",
     4: "status only, partial: some of it is patched; apply and revert both bring it home",
+    DEAD: "doctor only: a chain is dead as the litellm is now, for all its requests or for some",
     **{
         error.exit_code: error.meaning
         for error in (
@@ -211,6 +265,13 @@ EXIT_CODES: dict[int, str] = {
             NoWheelError,
             PatchedWheelError,
             OutputExistsError,
+            ConfigurationError,
+            ProxyUnreachableError,
+            ProxyRefusedError,
+            ProxyAnswerError,
+            LogError,
+            VerificationError,
+            DisagreementError,
         )
     },
 }

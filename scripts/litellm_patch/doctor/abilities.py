@@ -1,0 +1,63 @@
+"""How each release routes and matches, by the first release that does so: what the model needs to know of a release."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from packaging.version import Version
+
+from litellm_patch.names import Release
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+SINCE: Mapping[str, str] = {
+    "team_before_global": "1.83.3",
+    "default_knows_teams": "1.83.3",
+    "admin_across_teams": "1.94.0",
+    "tracks_attempts": "1.97.0",
+    "refusals_fall_back": "1.101.0",
+    "resumes_original": "1.104.0",
+    "gates_skip_attempted": "1.104.0",
+    "team_wildcard_first": "1.108.4",
+}
+"""Ability -> the first release that has it; all later ones keep it. ``tests/names`` holds this against each release."""
+
+UNTIL: Mapping[str, str] = {"exact_typed_lists": "1.104.0"}
+"""Ability -> the first release that has it no more."""
+
+PREFIXED_KEYS_SINCE = "1.104.0"
+"""The first release in which a bare name finds the key that is the same with its provider before it."""
+
+PROVIDERS = frozenset({
+    *("ai21", "anthropic", "azure", "azure_ai", "bedrock", "cerebras", "cohere", "databricks", "deepseek"),
+    *("fireworks_ai", "gemini", "groq", "huggingface", "mistral", "nvidia_nim", "ollama", "openai", "openrouter"),
+    *("perplexity", "replicate", "sagemaker", "text-completion-openai", "together_ai", "vertex_ai", "vllm", "voyage"),
+    *("watsonx", "xai"),
+})  # fmt: skip
+"""Providers that LiteLLM strips from a name before it looks for its key: the well-known ones of its long list."""
+
+_INFERRED = (("openai", ("gpt-", "o1", "o3", "o4", "text-embedding-")), ("anthropic", ("claude-",)))
+
+
+def release_at(version: Version, names: Iterable[str]) -> Release:
+    """How a release routes and matches.
+
+    Args:
+        version: the release; what the table says of the nearest one before is taken for any other.
+        names: the bare names whose provider may have to be inferred: LiteLLM does it by its list of models, here the
+            beginning of the name decides.
+
+    Returns:
+        What the model needs to know.
+    """
+    inferred = {}
+    if version >= Version(PREFIXED_KEYS_SINCE):
+        inferred = {name: provider for name in names if "/" not in name for provider in _provider_of(name)}
+    abilities = {ability: version >= Version(first) for ability, first in SINCE.items()}
+    abilities |= {ability: version < Version(first) for ability, first in UNTIL.items()}
+    return Release(**abilities, providers=PROVIDERS, inferred=inferred)
+
+
+def _provider_of(name: str) -> Iterable[str]:
+    return (provider for provider, beginnings in _INFERRED if name.startswith(beginnings))

@@ -1,0 +1,97 @@
+"""A proxy's configuration file, with the files that it includes, read as LiteLLM reads it."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from litellm_patch.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+_INCLUDE = "include"
+# what the parser raises for a value that its own tags cannot make, beside its own errors
+_ODD = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError)
+
+
+def read_configuration(path: Path) -> tuple[Mapping[object, Any], tuple[str, ...]]:
+    """Read a configuration file and put what it includes into it: lists are extended, all else is replaced.
+
+    Args:
+        path: the file that the proxy is started with.
+
+    Returns:
+        The configuration, and remarks about the files.
+
+    Raises:
+        ConfigurationError: a file is no YAML, or no mapping; names the file and the line, never what stands there.
+        OSError: a file cannot be read.
+    """
+    root = os.path.abspath(path)  # noqa: PTH100 - as LiteLLM does: without following links
+    whole = dict(_mapping(root))
+    if not whole:
+        raise ConfigurationError(f"{root} is empty", "name a LiteLLM proxy's config.yaml")
+    remarks, seen = [], {root}
+    pending = deque((entry, root) for entry in _included(whole.pop(_INCLUDE, None), root))
+    while pending:
+        entry, declared_in = pending.popleft()
+        place = _place(entry, declared_in, root)
+        if place in seen:
+            continue
+        seen.add(place)
+        content = dict(_mapping(place))
+        pending.extend((nested, place) for nested in _included(content.pop(_INCLUDE, None), place))
+        for key, value in content.items():
+            if isinstance(value, list) and isinstance(whole.get(key), list):
+                whole[key] = [*whole[key], *value]
+            else:
+                if key in ("router_settings", "litellm_settings") and whole.get(key):
+                    remarks.append(f"{place} replaces the {key} that were read before, as a whole")
+                whole[key] = value
+    return whole, tuple(remarks)
+
+
+def _place(entry: str, declared_in: str, root: str) -> str:
+    """Where an included file is: beside the one that names it, or else beside the first one."""
+    beside, below = (
+        os.path.normpath(os.path.join(os.path.dirname(place), entry))  # noqa: PTH118, PTH120 - as LiteLLM does
+        for place in (declared_in, root)
+    )
+    return below if not os.path.exists(beside) and os.path.exists(below) else beside  # noqa: PTH110
+
+
+def _included(entries: object, place: str) -> list[str]:
+    if entries is None:
+        return []
+    if not isinstance(entries, list) or not all(isinstance(entry, str) for entry in entries):
+        raise ConfigurationError(f"include in {place} is not a list of file paths", "write one path a line")
+    if any("\0" in entry for entry in entries):
+        raise ConfigurationError(f"include in {place} has a path that no file can have", "write another path")
+    return entries
+
+
+def _mapping(place: str) -> Mapping[object, Any]:
+    with open(place, "rb") as file:  # noqa: PTH123
+        data = file.read()
+    try:
+        content = yaml.safe_load(data.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{place} is not UTF-8 text", "name a YAML file") from error
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        # the parser's own words quote the line, and any line may hold a key
+        raise ConfigurationError(f"{place} is not YAML{where}", "mend that line or the one before") from None
+    except (yaml.YAMLError, *_ODD):
+        raise ConfigurationError(f"{place} is not YAML that can be read", "mend it, or name another file") from None
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        what = "a list" if isinstance(content, list) else "a single value"
+        raise ConfigurationError(f"{place} is {what}, expected a mapping", "name a LiteLLM proxy's config.yaml")
+    return content

@@ -1,0 +1,170 @@
+"""Failed lookups in a log: the words of every release, counted by model group, in constant memory."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from litellm_patch.doctor.judging import FAILURES
+from litellm_patch.names import CATCH_ALL, Kind, Request, Rules, find_chain, lookup_names
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import BinaryIO
+
+    from litellm_patch.doctor.settings import Settings
+    from litellm_patch.names import Release
+
+LONGEST_LINE = 1 << 20
+"""Bytes; what is longer is no line of a log."""
+
+MOST_GROUPS = 10_000
+"""Model groups that are told apart: callers choose these names, and may choose a new one each time."""
+
+_LONGEST_NAME = 300
+_NAME = rf"(?P<name>[^\n]{{1,{_LONGEST_NAME}}}?)"
+_BROKEN_LINE = r"(?:\\n|\n|\r|$)"  # in JSON, a line's end is two characters
+SIGNATURES = {
+    "1.83 to 1.100": re.compile(rf"No fallback model group found for original model_group={_NAME}\. Fallbacks="),
+    "1.101 and later": re.compile(rf"No fallback model group found for lookup_groups={_NAME}\. Fallbacks="),
+    "1.104 and later": re.compile(
+        rf"LiteLLM: model group '{_NAME}' failed with the error above"
+        r"(?: and no fallback model group was found|\. No fallback was attempted)"
+    ),
+    "1.83 to 1.103": re.compile(
+        rf"Received Model Group={_NAME}{_BROKEN_LINE}+Available Model Group Fallbacks=None"
+    ),
+}  # fmt: skip
+"""The releases that say so, and what they say."""
+
+_CLUES = (b"model group", b"Model Group", b"model_group", b"lookup_groups")
+_HALF = re.compile(r"Received Model Group=[^\n]*$")
+
+
+@dataclass
+class Tally:
+    """What a log holds.
+
+    Attributes:
+        lines: how many lines were read.
+        broken: how many were skipped: no UTF-8, or too long to be a line.
+        groups: the errors by model group, as the caller sent it.
+        wordings: the errors by the releases that word them so.
+        others: errors of model groups beyond those that are told apart.
+    """
+
+    lines: int = 0
+    broken: int = 0
+    groups: Counter[str] = field(default_factory=Counter)
+    wordings: Counter[str] = field(default_factory=Counter)
+    others: int = 0
+
+
+@dataclass(frozen=True)
+class Rescue:
+    """A chain that would have served a request whose lookup failed.
+
+    Attributes:
+        team_id: the team that the caller must have been of, or ``None`` for any caller.
+        kind: the list.
+        key: the chain's name for the request.
+        targets: the chain.
+    """
+
+    team_id: str | None
+    kind: Kind
+    key: str
+    targets: tuple[str, ...]
+
+
+def read_log(stream: BinaryIO) -> Tally:
+    """Count the failed lookups in a log, line by line; an error that a log repeats is counted each time.
+
+    Args:
+        stream: the log.
+
+    Returns:
+        The numbers.
+
+    Raises:
+        OSError: it cannot be read on.
+    """
+    tally = Tally()
+    half = ""  # the older wording has a line's end inside
+    for line in _lines(stream):
+        tally.lines += 1
+        if line is None:
+            tally.broken += 1
+            half = ""
+            continue
+        if not half and not any(clue in line for clue in _CLUES):
+            continue
+        text = half + line.decode()
+        begun = _HALF.search(text.rstrip("\r\n"))
+        waits = begun is not None and "Available Model Group Fallbacks" not in begun.group() and not half
+        half = f"{begun.group()}\n" if begun is not None and waits else ""
+        _count(text, tally)
+    return tally
+
+
+def _count(text: str, tally: Tally) -> None:
+    """Count the names in a text, each once: a message may say the same in two ways."""
+    found: dict[str, str] = {}
+    for wording, signature in SIGNATURES.items():
+        for match in signature.finditer(text):
+            # of several names the last is the one that the caller sent
+            found.setdefault(match["name"].rpartition(" -> ")[2], wording)
+    for name, wording in found.items():
+        tally.wordings[wording] += 1
+        if name in tally.groups or len(tally.groups) < MOST_GROUPS:
+            tally.groups[name] += 1
+        else:
+            tally.others += 1
+
+
+def _lines(stream: BinaryIO) -> Iterator[bytes | None]:
+    """The lines, ``None`` for one that is too long or no text."""
+    while line := stream.readline(LONGEST_LINE):
+        if len(line) == LONGEST_LINE and not line.endswith(b"\n"):
+            while (rest := stream.readline(LONGEST_LINE)) and not rest.endswith(b"\n"):
+                pass
+            yield None
+        elif line.isascii() or _is_text(line):
+            yield line
+        else:
+            yield None
+
+
+def _is_text(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def rescues(settings: Settings, release: Release, name: str) -> tuple[Rescue, ...]:
+    """The chains that a failed lookup would have found with the patch, by who the caller may have been.
+
+    Args:
+        settings: the configuration.
+        release: how the release routes and matches.
+        name: the model group of the error.
+
+    Returns:
+        The chains, each with the team that it is for; those that every caller finds have none.
+    """
+    config = settings.config
+    found: dict[tuple[Kind, str, tuple[str, ...]], Rescue] = {}
+    for team_id in dict.fromkeys((None, *(d.team_id for d in config.deployments))):
+        request = Request(name, team_id)
+        stock, patched = (lookup_names(config, request, release, rules) for rules in Rules)
+        for kind in FAILURES:
+            if find_chain(config, kind, stock, release)[0] is not None:
+                continue
+            key, targets = find_chain(config, kind, patched, release)
+            if key not in {None, CATCH_ALL} and targets is not None:
+                found.setdefault((kind, str(key), targets), Rescue(team_id, kind, str(key), targets))
+    return tuple(found.values())

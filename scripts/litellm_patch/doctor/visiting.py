@@ -1,0 +1,196 @@
+"""One visit: a configuration, a release and a question; a report with the answer as data and as something to see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from litellm_patch.doctor.abilities import release_at
+from litellm_patch.doctor.explaining import explain
+from litellm_patch.doctor.judging import caller_words, judge
+from litellm_patch.doctor.logs import rescues
+from litellm_patch.doctor.proxy import read_proxy
+from litellm_patch.doctor.settings import read_settings
+from litellm_patch.doctor.showing import (
+    chain_table,
+    chains_as_data,
+    disagreement_table,
+    disagreements_as_data,
+    explanation_as_data,
+    explanation_table,
+    log_table,
+    rescue_as_data,
+)
+from litellm_patch.doctor.verifying import ask_interpreter, verify
+from litellm_patch.errors import ConfigurationError, ProxyAnswerError
+from litellm_patch.names import Request, Rules
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from packaging.version import Version
+    from rich.console import RenderableType
+
+    from litellm_patch.doctor.logs import Tally
+    from litellm_patch.doctor.settings import Settings
+    from litellm_patch.names import Release
+
+
+@dataclass(frozen=True)
+class Patient:
+    """A proxy.
+
+    Attributes:
+        settings: its configuration.
+        version: its release of LiteLLM.
+        rules: what its Router looks chains up by: whether it is patched.
+    """
+
+    settings: Settings
+    version: Version
+    rules: Rules
+
+    @property
+    def release(self) -> Release:
+        """How its release routes and matches."""
+        config = self.settings.config
+        names = {name for d in config.deployments for name in (d.model_name, d.public_name) if name}
+        return release_at(self.version, names | set(config.aliases))
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was found.
+
+    Attributes:
+        data: for a script.
+        shown: for a person; texts are lines.
+        dead: whether something is dead as the proxy is now.
+    """
+
+    data: dict[str, Any]
+    shown: tuple[RenderableType, ...]
+    dead: bool
+
+
+def ask(url: str, key: str | None) -> tuple[Settings, str | None]:
+    """Read the settings of a running proxy.
+
+    Args:
+        url: its root.
+        key: a key that may see them.
+
+    Returns:
+        The settings, and its release if it tells.
+
+    Raises:
+        LitellmPatchError: it cannot be asked, or its answers are not a proxy's.
+    """
+    seen = read_proxy(url, key)
+    try:
+        settings = read_settings(seen.raw, {})
+    except ConfigurationError as error:
+        raise ProxyAnswerError(f"the proxy's answer: {error.found}", "see that the URL is a LiteLLM proxy's") from None
+    remarks = seen.remarks if seen.version else (*seen.remarks, "the proxy does not tell its release: say --release")
+    return settings.also(remarks, complete=seen.complete), seen.version
+
+
+def report_chains(patient: Patient) -> Report:
+    """Judge every chain.
+
+    Args:
+        patient: the proxy.
+
+    Returns:
+        What each chain is worth.
+    """
+    judgements = judge(patient.settings, patient.release)
+    dead = [found for found in judgements if found.dead(patient.rules)]
+    revived = [found for found in dead if not found.dead(Rules.CONTRACT)]
+    end = f"{len(judgements)} chain(s), {len(dead)} of them dead" if judgements else "no fallback chains are configured"
+    if dead and patient.rules is Rules.UPSTREAM:
+        end += f" or dead for some requests; the patch revives {len(revived)}"
+    table = (chain_table(judgements),) if judgements else ()
+    data = {"chains": chains_as_data(judgements)}
+    return _report(patient, data, (*table, end), dead=bool(dead))
+
+
+def report_request(patient: Patient, request: Request) -> Report:
+    """Walk one request through the steps.
+
+    Args:
+        patient: the proxy.
+        request: the name and the caller.
+
+    Returns:
+        The steps, stock beside patched.
+    """
+    explanation = explain(patient.settings, patient.release, request)
+    who = caller_words(request.team_id, admin=request.admin)
+    dead = explanation.loses and patient.rules is Rules.UPSTREAM
+    end = "a chain is there for this request, and stock does not find it" if explanation.loses else "both do the same"
+    lines = (f"{request.model} from {who}", *explanation.routing)
+    return _report(patient, explanation_as_data(explanation), (*lines, explanation_table(explanation), end), dead=dead)
+
+
+def report_log(patient: Patient | None, tally: Tally) -> Report:
+    """Say what a log holds and, if the configuration is known, which chain would have helped.
+
+    Args:
+        patient: the proxy that wrote it, if its configuration was given.
+        tally: what was counted.
+
+    Returns:
+        The numbers, and the chains.
+    """
+    helpers = {name: rescues(patient.settings, patient.release, name) if patient else () for name in tally.groups}
+    end = f"{tally.groups.total() + tally.others} failed lookup(s) in {tally.lines} line(s)"
+    end += f", {tally.broken} of them broken and skipped" if tally.broken else ""
+    end += f", {tally.others} of model groups beyond the first {len(tally.groups)}" if tally.others else ""
+    data = {
+        "lines": tally.lines,
+        "broken": tally.broken,
+        "errors": tally.groups.total() + tally.others,
+        "others": tally.others,
+        "wordings": dict(tally.wordings),
+        "groups": [
+            {"model_group": name, "errors": count, "served_by": [rescue_as_data(found) for found in helpers[name]]}
+            for name, count in tally.groups.most_common()
+        ],
+    }
+    table = (log_table(tally, helpers if patient else None),) if tally.groups else ()
+    dead = patient is not None and patient.rules is Rules.UPSTREAM and any(helpers.values())
+    if patient is None:
+        return Report(data, (*table, end), dead)
+    return _report(patient, data, (*table, end), dead=dead)
+
+
+def report_verification(patient: Patient, python: Path) -> tuple[Report, int]:
+    """Judge every chain, and compare the model's word with a real Router's.
+
+    Args:
+        patient: the proxy.
+        python: an interpreter that has its litellm.
+
+    Returns:
+        What each chain is worth and where the Router did something else, and for how many requests it did.
+
+    Raises:
+        VerificationError: the Router could not be asked.
+    """
+    found = verify(patient.settings, patient.release, patient.rules, partial(ask_interpreter, python))
+    chains = report_chains(patient)
+    many = len(found.disagreements)
+    end = f"the real Router did as the doctor says for {found.requests - many} of {found.requests} request(s)"
+    table = (disagreement_table(found.disagreements),) if many else ()
+    data = {"verified": found.requests, "disagreements": disagreements_as_data(found.disagreements)}
+    return Report(chains.data | data, (*chains.shown, *table, end), chains.dead), many
+
+
+def _report(patient: Patient, data: dict[str, Any], shown: tuple[RenderableType, ...], *, dead: bool) -> Report:
+    patched = patient.rules is Rules.CONTRACT
+    told = {"release": str(patient.version), "patched": patched, "remarks": list(patient.settings.remarks)}
+    head = f"judged as LiteLLM {patient.version}, {'patched' if patched else 'stock'}"
+    remarks = (f"note: {remark}" for remark in patient.settings.remarks)
+    return Report(told | data, (head, *remarks, *shown), dead)

@@ -1,0 +1,1 @@
+"""Pictures of the tool at work, for the documents."""

@@ -1,0 +1,203 @@
+"""Reading a configuration as LiteLLM does, and refusing what it would refuse: one line, own code, no secret."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from doctor.clinic import SECRETS, Clinic, configuration, model
+from litellm_patch.doctor.configuration import read_configuration
+from litellm_patch.doctor.settings import read_settings
+from litellm_patch.errors import ConfigurationError
+from litellm_patch.names import Deployment, Kind
+
+SECRET = SECRETS[0]
+
+
+def test_router_settings_count_before_litellm_settings() -> None:
+    raw = {
+        "router_settings": {"fallbacks": [{"a": ["b"]}], "content_policy_fallbacks": []},
+        "litellm_settings": {
+            "fallbacks": [{"c": ["d"]}],
+            "content_policy_fallbacks": [{"e": ["f"]}],
+            "default_fallbacks": ["g"],
+            "model_group_alias": {"h": "i"},
+        },
+    }
+    found = read_settings(raw, {})
+
+    assert found.config.chains == {Kind.GENERAL: ({"a": ("b",)},), Kind.CONTENT_POLICY: ({"e": ("f",)},)}
+    assert found.config.default_fallbacks == ("g",)
+    assert found.config.aliases == {}
+    assert found.remarks == (
+        "model_list is empty: models that only the database knows are seen with --url",
+        "litellm_settings.model_group_alias is not read by LiteLLM: it belongs into router_settings",
+        "litellm_settings.fallbacks is not read by LiteLLM, as router_settings.fallbacks is there",
+    )
+
+
+def test_references_to_the_environment() -> None:
+    raw = {
+        "model_list": [
+            model("os.environ/GROUP"),
+            model("os.environ/ABSENT"),
+            model("internal", "os.environ/TEAM", "p"),
+        ],
+        "router_settings": {
+            "model_group_alias": {"al": "os.environ/GROUP"},
+            "fallbacks": [{"a": ["os.environ/GROUP"]}],
+        },
+    }
+    found = read_settings(raw, {"GROUP": "a", "TEAM": "t"})
+
+    assert found.config.deployments == (
+        Deployment("a"),
+        Deployment("os.environ/ABSENT"),
+        Deployment("internal", "t", "p"),
+    )
+    assert found.config.aliases == {"al": "a"}
+    assert found.config.chains[Kind.GENERAL] == ({"a": ("os.environ/GROUP",)},), "LiteLLM leaves what is in a list"
+    assert found.remarks == (
+        "model_list[1] refers to the environment, which does not have it here: taken as it stands",
+    )
+
+
+def test_targets_with_parameters_of_their_own() -> None:
+    raw = {"model_list": [], "router_settings": {"fallbacks": [{"a": [{"model": "b", "api_key": SECRET}, {"n": 1}]}]}}
+    assert read_settings(raw, {}).config.chains[Kind.GENERAL] == ({"a": ("b", "a")},)
+
+
+def test_included_files(clinic: Clinic) -> None:
+    (clinic.folder / "sub").mkdir()
+    (clinic.folder / "sub" / "models.yaml").write_text(
+        yaml.safe_dump({"model_list": [model("b")], "include": ["more.yaml", "../config.yaml", "root.yaml"]})
+    )
+    (clinic.folder / "sub" / "more.yaml").write_text(yaml.safe_dump({"model_list": [model("c")]}))
+    (clinic.folder / "root.yaml").write_text(yaml.safe_dump({"router_settings": {"fallbacks": [{"a": ["b"]}]}}))
+    clinic.write({"model_list": [model("a")], "include": ["sub/models.yaml"], "router_settings": {"num_retries": 1}})
+    raw, remarks = read_configuration(clinic.path)
+
+    assert [entry["model_name"] for entry in raw["model_list"]] == ["a", "b", "c"]
+    assert raw["router_settings"] == {"fallbacks": [{"a": ["b"]}]}
+    assert "include" not in raw
+    assert remarks == (f"{clinic.folder / 'root.yaml'} replaces the router_settings that were read before, as a whole",)
+
+
+BAD: list[tuple[object, str]] = [
+    (f"model_list: [\n  api_key: {SECRET}\n  x: ]: }}", "is not YAML, line "),
+    (f"model_list: !{SECRET}", "is not YAML, line 1"),
+    (f"{SECRET}: *{SECRET}", "is not YAML, line 1"),
+    (f'key: "{SECRET}\n', "is not YAML, line "),
+    ("a: !!timestamp x", "is not YAML that can be read"),
+    ("a: " + "[" * 2000, "is not YAML"),
+    (f"\0{SECRET}", "is not YAML that can be read"),
+    (f"a: \xff{SECRET}".encode("latin-1"), "is not UTF-8 text"),
+    ("", "is empty"),
+    ([SECRET], "is a list, expected a mapping"),
+    (SECRET, "is a single value, expected a mapping"),
+    ({SECRET: SECRET}, "the configuration has none of model_list, router_settings and litellm_settings"),
+    ({"include": SECRET, "model_list": []}, "include in "),
+    ({"include": [7], "model_list": []}, "include in "),
+    ({"include": ["a\0b"], "model_list": []}, "a path that no file can have"),
+    ({"model_list": {"a": SECRET}}, "model_list is a mapping, expected a list"),
+    ({"model_list": SECRET}, "model_list is text, expected a list"),
+    ({"model_list": [SECRET]}, "model_list[0] is text, expected a mapping"),
+    ({"model_list": [{"litellm_params": {"api_key": SECRET}}]}, "model_list[0].model_name is empty, expected a name"),
+    ({"model_list": [{"model_name": 4}]}, "model_list[0].model_name is a number, expected a name"),
+    ({"model_list": [{"model_name": "a", "model_info": [SECRET]}]}, "model_list[0].model_info is a list"),
+    ({"model_list": [{"model_name": "a", "model_info": {"team_id": 7}}]}, "model_info.team_id is a number"),
+    ({"router_settings": [SECRET]}, "router_settings is a list, expected a mapping"),
+    ({"router_settings": {"fallbacks": {"a": [SECRET]}}}, "router_settings.fallbacks is a mapping, expected a list"),
+    ({"router_settings": {"fallbacks": [SECRET]}}, "router_settings.fallbacks[0] is text, expected a mapping of one"),
+    ({"litellm_settings": {"fallbacks": [{"a": ["b"], SECRET: []}]}}, "litellm_settings.fallbacks[0] has 2 keys"),
+    ({"router_settings": {"fallbacks": [{}]}}, "router_settings.fallbacks[0] has no key, expected one"),
+    ({"router_settings": {"fallbacks": [{4: ["a"]}]}}, "the key of router_settings.fallbacks[0] is a number"),
+    ({"router_settings": {"fallbacks": [{"a": SECRET}]}}, "the targets of router_settings.fallbacks[0] is text"),
+    ({"router_settings": {"fallbacks": [{"a": ["b", 4]}]}}, "target 2 of router_settings.fallbacks[0] is a number"),
+    ({"router_settings": {"fallbacks": [{"a": [{"model": 4, "k": SECRET}]}]}}, "target 1 of router_settings.fallbacks"),
+    ({"router_settings": {"fallbacks": "os.environ/PLANTED"}}, "router_settings.fallbacks is text, expected a list"),
+    ({"router_settings": {"default_fallbacks": SECRET}}, "router_settings.default_fallbacks is text, expected a list"),
+    ({"router_settings": {"max_fallbacks": SECRET}}, "router_settings.max_fallbacks is text, expected a whole number"),
+    ({"router_settings": {"model_group_alias": [SECRET]}}, "router_settings.model_group_alias is a list"),
+    ({"router_settings": {"model_group_alias": {"a": {"hidden": SECRET}}}}, "the target of alias 1"),
+    ({"router_settings": {"model_group_alias": {4: SECRET}}}, "the name of alias 1"),
+]
+
+
+@pytest.mark.parametrize(("content", "words"), BAD)
+@pytest.mark.parametrize("mode", [(), ("--json",), ("--explain", "x")], ids=["table", "json", "explain"])
+def test_what_is_no_configuration(clinic: Clinic, content: object, words: str, mode: tuple[str, ...]) -> None:
+    path = clinic.write(content)
+    assert words in clinic.refused(50, path, *mode)
+
+
+def test_files_that_cannot_be_read(clinic: Clinic) -> None:
+    assert "No such file" in clinic.refused(30, clinic.folder / "absent.yaml")
+    assert "Is a directory" in clinic.refused(30, clinic.folder)
+    clinic.write({"include": ["absent.yaml"], "model_list": []})
+    assert "absent.yaml" in clinic.refused(30, clinic.path)
+
+
+@pytest.mark.parametrize(("version", "code"), [("1.82.7", 7), ("1.50.0", 6), ("x", 2)])
+def test_a_release_that_the_ledger_does_not_have(clinic: Clinic, version: str, code: int) -> None:
+    assert clinic.run(clinic.path, "--release", version).exit_code == code
+
+
+def test_a_wrong_command_line(clinic: Clinic) -> None:
+    assert clinic.run().exit_code == 2
+    assert clinic.run(clinic.path, "--release", "1.98.1", "--target", clinic.folder).exit_code == 2
+    assert clinic.run(clinic.path, "--log", "-", "--explain", "x").exit_code == 2
+    assert clinic.refused(10, clinic.path, "--target", clinic.folder)
+
+
+def test_names_that_a_terminal_should_not_be_sent(clinic: Clinic) -> None:
+    name = "a\x1b[31m\n[red]b"
+    clinic.write({"model_list": [model(name)], "router_settings": {"fallbacks": [{name: ["c\x07"]}]}})
+    result = clinic.run(clinic.path)
+    assert result.exit_code == 0
+    assert "\x1b" not in result.output
+    assert "\x07" not in result.output
+    assert "[red]b" in "".join(result.output.split())
+    assert "\x1b" not in clinic.run(clinic.path, "--explain", name).output
+    clinic.write('{model_list: [{model_name: "\\ud800x"}], router_settings: {fallbacks: [{"\\ud800x": ["\\ud801"]}]}}')
+    assert "ud801" in clinic.run(clinic.path).output
+    assert clinic.run(clinic.path, "--json").exit_code == 0
+
+
+# what YAML can say, with more of what matters here than chance would bring
+WORDS = st.sampled_from([*configuration(), *configuration()["router_settings"], "model_name", "model_info", "team_id"])
+ANYTHING: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.dates() | st.text(max_size=5) | WORDS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS | st.text(max_size=3), inner, max_size=3),
+    max_leaves=12,
+)
+SHAPED = st.fixed_dictionaries(
+    {},
+    optional={
+        "model_list": ANYTHING
+        | st.lists(st.fixed_dictionaries({"model_name": ANYTHING}, optional={"model_info": ANYTHING})),
+        "router_settings": ANYTHING | st.dictionaries(WORDS, ANYTHING),
+        "litellm_settings": ANYTHING
+        | st.fixed_dictionaries({"fallbacks": st.lists(st.dictionaries(st.text(), ANYTHING))}),
+    },
+)
+
+
+@settings(max_examples=120, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+@given(raw=ANYTHING | SHAPED)
+def test_any_configuration_is_judged_or_refused(clinic: Clinic, raw: Any) -> None:
+    result = clinic.run(clinic.write(raw))
+    assert result.exit_code in {0, 9, 50}
+    assert len(result.stderr.splitlines()) == (result.exit_code == 50)
+
+
+@settings(max_examples=150, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.binary(max_size=40) | st.text(alphabet="ab:-[]{}!&*|>'\"%@`#?, \n\t0.", max_size=40).map(str.encode))
+def test_any_file_is_judged_or_refused(clinic: Clinic, data: bytes) -> None:
+    with suppress(ConfigurationError):
+        read_settings(read_configuration(clinic.write(data))[0], {})

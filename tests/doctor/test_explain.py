@@ -1,0 +1,51 @@
+"""One request, walked through the steps."""
+
+from __future__ import annotations
+
+import pytest
+
+from doctor.clinic import ACME_1, Clinic
+
+
+def test_a_team_s_public_name(clinic: Clinic) -> None:
+    answer = clinic.json(9, "--explain", "gpt-4.1", "--team", "acme")
+
+    assert answer["served_by"] == [ACME_1]
+    assert answer["stock"]["lookup_names"] == ["gpt-4.1"]
+    assert answer["patched"]["lookup_names"] == ["gpt-4.1", ACME_1]
+    assert answer["stock"]["chains"]["fallbacks"] == {"key": None, "targets": []}
+    assert answer["patched"]["chains"]["fallbacks"] == {"key": ACME_1, "targets": ["backup"]}
+
+    said = clinic.run(clinic.path, "--explain", "gpt-4.1", "--team", "acme").stdout
+    assert "gpt-4.1 from team acme" in said
+    assert f"if that fails, a chain is looked up by: gpt-4.1, then {ACME_1}" in said
+    assert "a chain is there for this request, and stock does not find it" in said
+
+
+def test_a_stranger_gets_none_of_it(clinic: Clinic) -> None:
+    answer = clinic.json(0, "--explain", "gpt-4.1", "--team", "other")
+    assert answer["stock"] == answer["patched"]
+    assert answer["routing"] == ["no deployment serves gpt-4.1 for this caller: the proxy refuses such a request"]
+
+
+def test_an_admin_is_routed_to_the_only_team_that_has_it_from_1_94(clinic: Clinic) -> None:
+    assert clinic.json(9, "--explain", "gpt-4.1", "--admin", "--release", "1.94.0")["served_by"] == [ACME_1]
+    assert clinic.json(0, "--explain", "gpt-4.1", "--admin", "--release", "1.93.2")["served_by"] == []
+
+
+def test_an_alias(clinic: Clinic) -> None:
+    answer = clinic.json(9, "--explain", "prod")
+    assert answer["routing"][0] == "prod is an alias of gpt-4o, which is routed in its place (one step only)"
+    assert answer["patched"]["steps"][1] == "fallbacks: gpt-4o has one, so it answers: claude"
+
+
+def test_a_target_that_cannot_be_served(clinic: Clinic) -> None:
+    answer = clinic.json(0, "--explain", "claude")
+    assert "fallbacks: gtp-4o cannot be served for this caller" in answer["stock"]["steps"]
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--team", "acme"), ("--admin",), ("--explain", "x", "--admin", "--team", "a")], ids=" ".join
+)
+def test_half_a_question_is_a_wrong_command_line(clinic: Clinic, arguments: tuple[str, ...]) -> None:
+    assert clinic.run(clinic.path, *arguments).exit_code == 2
