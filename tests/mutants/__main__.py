@@ -34,11 +34,12 @@ if TYPE_CHECKING:
 EQUIVALENTS = Path(__file__).with_name("equivalent.toml")
 # the slowest by far, and for each mutant; what it alone would kill survives and has to be explained
 LEFT_OUT = ("--ignore", "tests/names/test_living_router.py")
+LIVING = {"survived", "unreachable"}  # what the tests never ran says as little for them
 FATES = ("killed", "timed out", "survived", "unreachable", "skipped")
 
 
 class BrokenSuiteError(Exception):
-    """The suite does not pass without a mutant, so what it says of one means nothing."""
+    """The suite does not pass without a mutant, so what it says of one means nothing; or there is none to judge."""
 
 
 def run_release(release: Release, folder: Path, known: Sequence[Equivalent] = ()) -> list[Verdict]:
@@ -54,7 +55,7 @@ def run_release(release: Release, folder: Path, known: Sequence[Equivalent] = ()
 
     Raises:
         UntrustedEnvironmentError: the environment cannot be made, or is not what it should be.
-        BrokenSuiteError: the suite fails without a mutant; has its output.
+        BrokenSuiteError: the suite fails without a mutant, or no mutant was made; has its output.
     """
     environment = ready(folder, release, HERE / "requirements.txt")
     package = find_target(folder).package
@@ -73,8 +74,9 @@ def run_release(release: Release, folder: Path, known: Sequence[Equivalent] = ()
         done = environment.run(*arguments, *tests, path=(ROOT / "scripts", ROOT / "tests"))
         if done.returncode:
             raise BrokenSuiteError(f"the suite fails without a mutant:\n{done.stdout}")
-        lines = results.read_text(encoding="utf-8").splitlines() if results.is_file() else []
-    return [Verdict(**json.loads(line)) for line in lines]
+        if not results.is_file():
+            raise BrokenSuiteError(f"no mutant was made of {', '.join(map(str, files))}")
+        return [Verdict(**json.loads(line)) for line in results.read_text(encoding="utf-8").splitlines()]
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -118,10 +120,10 @@ def main(arguments: Sequence[str]) -> int:
                 sys.stderr.write(f"error: litellm {release.version}: {error}\n")
                 return 2
             _write(options.results, str(release.version), found)
-            survivors = unexplained([verdict for verdict in found if verdict.fate == "survived"], equivalents)
+            survivors = unexplained([verdict for verdict in found if verdict.fate in LIVING], equivalents)
             for verdict in survivors:
                 console.print(
-                    f"  survived: {verdict.function}, {verdict.operator}: {verdict.before} -> {verdict.after}"
+                    f"  {verdict.fate}: {verdict.function}, {verdict.operator}: {verdict.before} -> {verdict.after}"
                 )
             console.print(
                 f"litellm {release.version}: {_summary(found)}; {len(survivors)} of the survivors unexplained"

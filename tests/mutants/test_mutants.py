@@ -170,6 +170,12 @@ def test_an_unexplained_survivor_fails_the_run(
     assert "survived: lookup, skip_a_check: if a: -> if True:" in capsys.readouterr().out
 
 
+def test_a_mutant_that_nothing_runs_fails_the_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    unreachable = Verdict("f.py", "lookup", "skip_a_check", "if a:", "if True:", "unreachable")
+
+    assert _main(monkeypatch, tmp_path, [SURVIVOR, unreachable]) == 1
+
+
 def test_a_suite_that_fails_by_itself_is_an_error(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
