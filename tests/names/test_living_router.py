@@ -37,6 +37,8 @@ from upstream import HELD, Behaviour
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
+    from litellm import Router
+
     from upstream import Upstream
 
 T = TypeVar("T")
@@ -154,7 +156,7 @@ class LivingRouter(RuleBasedStateMachine):
         self.upstream.reset(behaviours_of(world))
         self.upstream.released.clear()
         try:
-            task = self._do(self._begin(world))
+            task = self._do(_begin(self.router, world, self.upstream))
             first = self.upstream.hits[0].behaviour
             for model_name, public_name in changes.items():
                 self.add_or_replace(model_name, public_name)
@@ -216,15 +218,6 @@ class LivingRouter(RuleBasedStateMachine):
         """Take a step in the loop that the Router lives in, and wait for it."""
         return asyncio.run_coroutine_threadsafe(step, self.loop).result()
 
-    async def _begin(self, world: World) -> asyncio.Task[Any]:
-        messages = [{"role": "user", "content": HELD}]
-        call = self.router.acompletion(model=world.request.model, messages=messages, **caller_of(world))
-        task: asyncio.Task[Any] = asyncio.ensure_future(call)
-        while not self.upstream.hits:
-            assert not task.done(), "a deployment can be routed to, and none was called"
-            await asyncio.sleep(0.001)
-        return task
-
     async def _end(self, world: World, task: asyncio.Task[Any]) -> Run:
         answer, error = None, None
         try:
@@ -232,6 +225,17 @@ class LivingRouter(RuleBasedStateMachine):
         except Exception as raised:  # noqa: BLE001 - what is raised is part of what is seen
             error = raised
         return Run(names_called(world, self.upstream), answer, error, ())
+
+
+async def _begin(router: Router, world: World, upstream: Upstream) -> asyncio.Task[Any]:
+    """Send a world's request, and wait until a deployment has it."""
+    messages = [{"role": "user", "content": HELD}]
+    call = router.acompletion(model=world.request.model, messages=messages, **caller_of(world))
+    task: asyncio.Task[Any] = asyncio.ensure_future(call)
+    while not upstream.hits:
+        assert not task.done(), "a deployment can be routed to, and none was called"
+        await asyncio.sleep(0.001)
+    return task
 
 
 @pytest.mark.asyncio(loop_scope="session")
@@ -263,16 +267,8 @@ async def test_a_request_is_taken_over_by_what_came_while_it_was_under_way(upstr
     router = build_router(config, upstream.url, "openai")
     upstream.reset({first.model_name: Behaviour.ERROR})
     upstream.released.clear()
-    call = router.acompletion(
-        model="gpt-4.1",
-        messages=[{"role": "user", "content": HELD}],
-        metadata={"user_api_key_team_id": "team-a"},
-    )
-    task = asyncio.ensure_future(call)
     try:
-        while not upstream.hits:
-            assert not task.done(), "a deployment can be routed to, and none was called"
-            await asyncio.sleep(0.001)
+        task = await _begin(router, World(config, {}, Request("gpt-4.1", "team-a")), upstream)
         router.add_deployment(deployment=RouterDeployment(**model_entry(second, upstream.url, "openai")))
     finally:
         upstream.released.set()
