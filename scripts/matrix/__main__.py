@@ -1,4 +1,4 @@
-"""Run cells of the matrix, one after the other in one environment: one release, a selection, or a shard of it."""
+"""Run cells of the matrix, one after the other in the same environments: a release, a selection, or a shard of it."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str]) -> int:
         0 if every cell is as it must be, 1 if one is not, 2 if nothing can be run.
     """
     parser = argparse.ArgumentParser(prog="matrix", description=__doc__)
-    parser.add_argument("--folder", type=Path, required=True, help="where environments are made, one a shard")
+    parser.add_argument("--folder", type=Path, required=True, help="where environments are made, one an arm and shard")
     parser.add_argument("--results", type=Path, required=True, help="a folder for what came out, one JSON file a cell")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--release", help="one release")

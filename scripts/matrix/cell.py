@@ -1,4 +1,4 @@
-"""One cell of the matrix: a release in two arms, first stock, then patched by the command that an operator uses.
+"""One cell of the matrix: a release in two arms, one stock, one patched by the command that an operator uses.
 
 On the stock arm the tests that show the fix must fail and all others pass; on the patched arm all pass.
 """
@@ -8,6 +8,9 @@ from __future__ import annotations
 import json
 import platform
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from litellm_patch.ledger import Release
-    from matrix.environment import Environment
 
 ARMS = ("stock", "patched")
 
@@ -27,11 +29,11 @@ ARMS = ("stock", "patched")
 def run_cell(
     release: Release, folder: Path, results: Path | None = None, pytest_arguments: Sequence[str] = ()
 ) -> tuple[bool, str]:
-    """Run the behaviour tests on both arms, in one environment that is verified before each.
+    """Run the behaviour tests on both arms at once, each in an environment of its own that is verified before.
 
     Args:
         release: the ledger's entry of the release.
-        folder: where the environment is, or goes.
+        folder: where the environments are, or go.
         results: a folder for what came out, written only if both arms are as they must be.
         pytest_arguments: passed on to pytest.
 
@@ -39,27 +41,33 @@ def run_cell(
         Whether the cell is as it must be, and one line an arm, or the output of one that is not.
     """
     try:
-        environment = ready(folder, release, HERE / "requirements.txt")
         breakage = find_breakage(release.version)
         if breakage:
-            return breakage.judge(environment)
-        said, counts = [], {}
-        for arm in ARMS:
-            if arm == "patched":
-                apply_patch(environment)
-            passed, output, counts[arm] = _run_arm(arm, environment, pytest_arguments)
-            summary = output.rstrip().rpartition("\n")[2]
-            said.append(f"litellm {release.version}, {arm} arm: {summary if passed else output}")
-            if not passed:
-                return False, "\n".join(said)
+            return breakage.judge(ready(folder / "stock", release, HERE / "requirements.txt"))
+        with ThreadPoolExecutor(len(ARMS)) as pool:
+            ran = list(pool.map(partial(_run_arm, release, folder, pytest_arguments), ARMS))
     except UntrustedEnvironmentError as refusal:
         return False, f"litellm {release.version}: {refusal}"
-    if results:
-        write_result(results, CellResult.of(release, platform.python_version(), counts))
-    return True, "\n".join(said)
+    passed = all(arm.passed for arm in ran)
+    if results and passed:
+        write_result(results, CellResult.of(release, platform.python_version(), {arm.name: arm.counts for arm in ran}))
+    return passed, "\n".join(f"litellm {release.version}, {arm.name} arm: {arm.said}" for arm in ran)
 
 
-def _run_arm(arm: str, environment: Environment, pytest_arguments: Sequence[str]) -> tuple[bool, str, dict[str, int]]:
+@dataclass(frozen=True)
+class _Arm:
+    """What came out of an arm: how many tests with each outcome, and the last line, or all if it is not as it must."""
+
+    name: str
+    passed: bool
+    counts: dict[str, int]
+    said: str
+
+
+def _run_arm(release: Release, folder: Path, pytest_arguments: Sequence[str], arm: str) -> _Arm:
+    environment = ready(folder / arm, release, HERE / "requirements.txt")
+    if arm == "patched":
+        apply_patch(environment)
     with tempfile.TemporaryDirectory(prefix="litellm-patch-cell-") as scratch:
         outcomes = Path(scratch) / "outcomes.json"
         # litellm warns of its own types by the page
@@ -69,4 +77,5 @@ def _run_arm(arm: str, environment: Environment, pytest_arguments: Sequence[str]
             *("-m", "pytest", "tests/names", *options, *pytest_arguments), path=(ROOT / "scripts", ROOT / "tests")
         )
         counts = json.loads(outcomes.read_text(encoding="utf-8")) if outcomes.is_file() else {}
-    return done.returncode == 0, done.stdout, counts
+    passed = done.returncode == 0
+    return _Arm(arm, passed, counts, done.stdout.rstrip().rpartition("\n")[2] if passed else done.stdout)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ from matrix import table
 from matrix.breakage import Breakage, find_breakage
 from matrix.cell import run_cell
 from matrix.chart import draw
-from matrix.environment import ROOT, UntrustedEnvironmentError
+from matrix.environment import ROOT, Environment, UntrustedEnvironmentError
 from matrix.result import CellResult, read_results, write_result
 from matrix.selection import SELECTIONS, Shard, select
 
@@ -189,6 +190,26 @@ def test_a_cell_whose_environment_cannot_be_trusted_is_wrong(
         False,
         f"litellm {ledger.releases[0].version}: the reason",
     )
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize("wrong", ["stock", "patched"])
+def test_a_cell_with_a_wrong_arm_shows_all_of_it_and_leaves_no_result(
+    wrong: str, ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(environment: Environment, *_: object, **__: object) -> subprocess.CompletedProcess[str]:
+        failed = environment.folder.name == wrong
+        return subprocess.CompletedProcess([], int(failed), f"details of {environment.folder.name}\na summary\n")
+
+    monkeypatch.setattr("matrix.cell.ready", lambda folder, release, _: Environment(folder, release))
+    monkeypatch.setattr("matrix.cell.apply_patch", lambda _: None)
+    monkeypatch.setattr(Environment, "run", run)
+
+    passed, said = run_cell(ledger.releases[0], tmp_path, tmp_path / "results")
+
+    assert not passed
+    assert said.count("details of") == 1
+    assert f"{wrong} arm: details of {wrong}\na summary" in said
     assert not (tmp_path / "results").exists()
 
 
