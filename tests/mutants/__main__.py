@@ -24,7 +24,7 @@ from matrix.breakage import find_breakage
 from matrix.environment import HERE, ROOT, UntrustedEnvironmentError, apply_patch, ready
 from matrix.selection import SELECTIONS, Shard, select
 from mutants.equivalents import Equivalent, EquivalentsError, load_equivalents, stale, unexplained
-from mutants.verdict import Verdict
+from mutants.verdict import Verdict, VerdictsError, read_verdicts, write_verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,6 +99,7 @@ def main(arguments: Sequence[str]) -> int:
     which.add_argument("--select", choices=SELECTIONS, default="ends", help="which releases (default: %(default)s)")
     parser.add_argument("--shard", type=shard_of, default=Shard(1, 1), help="which part of them, such as 2/4")
     parser.add_argument("--skip-known", action="store_true", help=f"leave out what {EQUIVALENTS.name} names")
+    parser.add_argument("--judge", action="store_true", help="run nothing: judge what all shards left in --results")
     options = parser.parse_args(arguments)
     try:
         ledger = load_ledger(bundled_folder())
@@ -110,47 +111,39 @@ def main(arguments: Sequence[str]) -> int:
     releases = [release for release in options.shard.of(chosen) if not find_breakage(release.version)]
     folder = options.folder.resolve() / f"shard-{options.shard.number}-of-{options.shard.count}"
     verdicts: list[Verdict] = []
-    left = 0
     console = Console(soft_wrap=True, highlight=False, markup=False)
     with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
         for release in progress.track(releases, description="releases"):
+            results = options.results / f"{release.version}.json"
             try:
-                found = run_release(release, folder, equivalents if options.skip_known else ())
-            except (UntrustedEnvironmentError, LitellmPatchError, BrokenSuiteError) as error:
+                if not options.judge:
+                    write_verdicts(results, run_release(release, folder, equivalents if options.skip_known else ()))
+                found = read_verdicts(results)
+            except (UntrustedEnvironmentError, LitellmPatchError, BrokenSuiteError, VerdictsError) as error:
                 sys.stderr.write(f"error: litellm {release.version}: {error}\n")
                 return 2
-            _write(options.results, str(release.version), found)
-            survivors = unexplained([verdict for verdict in found if verdict.fate in LIVING], equivalents)
-            for verdict in survivors:
-                console.print(
-                    f"  {verdict.fate}: {verdict.function}, {verdict.operator}: {verdict.before} -> {verdict.after}"
-                )
-            console.print(
-                f"litellm {release.version}: {_summary(found)}; {len(survivors)} of the survivors unexplained"
-            )
+            _tell(console, f"litellm {release.version}", found, equivalents)
             verdicts += found
-            left += len(survivors)
-    console.print(f"{len(releases)} releases: {_summary(verdicts)}")
-    # an entry may be about one release only: who ran a part cannot tell
-    whole = len(releases) == len(select(ledger.releases, "ends")) and not options.skip_known
+    left = _tell(console, f"{len(releases)} releases", verdicts, equivalents, each=False)
+    # an entry may be about one release only, and a mutant that was skipped may have died: who ran a part cannot tell
+    whole = len(releases) == len(select(ledger.releases, "ends")) and all(v.fate != "skipped" for v in verdicts)
     rotten = stale(verdicts, equivalents) if whole else []
     for entry in rotten:
         console.print(f"  no survivor any more: {entry.function}, {entry.operator}: {entry.before} -> {entry.after}")
     return 1 if left or rotten else 0
 
 
-def _summary(verdicts: Sequence[Verdict]) -> str:
+def _tell(
+    console: Console, whose: str, verdicts: Sequence[Verdict], equivalents: Sequence[Equivalent], *, each: bool = True
+) -> int:
+    """Say what became of the mutants, and how many of those that live nothing explains."""
+    left = unexplained([verdict for verdict in verdicts if verdict.fate in LIVING], equivalents)
+    for verdict in left if each else ():
+        console.print(f"  {verdict.fate}: {verdict.function}, {verdict.operator}: {verdict.before} -> {verdict.after}")
     counts = Counter(verdict.fate for verdict in verdicts)
-    return f"{len(verdicts)} mutants, " + ", ".join(f"{counts[fate]} {fate}" for fate in FATES)
-
-
-def _write(folder: Path, version: str, verdicts: Sequence[Verdict]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{version}.json"
-    beside = path.with_suffix(".new")
-    lines = ",\n".join(json.dumps(vars(verdict)) for verdict in verdicts)
-    beside.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
-    beside.replace(path)
+    fates = ", ".join(f"{counts[fate]} {fate}" for fate in FATES)
+    console.print(f"{whose}: {len(verdicts)} mutants, {fates}; {len(left)} of the survivors unexplained")
+    return len(left)
 
 
 if __name__ == "__main__":

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import marshal
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from litellm_patch.ledger import bundled_folder, load_ledger
+from matrix.selection import select
 from mutants import __main__ as command
 from mutants.equivalents import Equivalent, EquivalentsError, load_equivalents, stale, unexplained
 from mutants.generate import FORGET_A_HUNK, Mutant, added_lines, mutants
@@ -192,3 +195,40 @@ def test_a_suite_that_fails_by_itself_is_an_error(
 
 def test_an_unknown_release_is_an_error(tmp_path: Path) -> None:
     assert command.main(["--folder", str(tmp_path), "--results", str(tmp_path), "--release", "0.0.1"]) == 2
+
+
+def _judge(monkeypatch: pytest.MonkeyPatch, folder: Path, verdict: Verdict) -> int:
+    """Run each release in a shard of its own, where one of them has a survivor or not, and judge them together."""
+    ends = select(load_ledger(bundled_folder()).releases, "ends")
+    folders = ["--folder", str(folder / "cells"), "--results", str(folder)]
+    monkeypatch.setattr(command, "load_equivalents", lambda _: [ENTRY])
+    monkeypatch.setattr(command, "run_release", lambda release, *_: [verdict] if release == ends[-1] else [])
+    codes = {command.main([*folders, "--shard", f"{number}/{len(ends)}"]) for number in range(1, len(ends) + 1)}
+    assert codes == {0}
+    monkeypatch.setattr(command, "run_release", lambda *_: pytest.fail("nothing is run"))
+    return command.main([*folders, "--judge"])
+
+
+def test_shards_are_judged_together(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    killed = replace(SURVIVOR, fate="killed")
+
+    assert _judge(monkeypatch, tmp_path, SURVIVOR) == 0
+    assert _judge(monkeypatch, tmp_path, replace(SURVIVOR, fate="skipped")) == 0
+    assert "no survivor any more" not in capsys.readouterr().out
+    assert _judge(monkeypatch, tmp_path, killed) == 1
+    assert "no survivor any more: names_of" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("text", [None, "", "{}x", "[1]", '[{"file": "f.py"}]'])
+def test_a_shard_that_left_nothing_cannot_be_judged(
+    text: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if text is not None:
+        (tmp_path / "1.109.1.json").write_text(text)
+
+    code = command.main(["--folder", str(tmp_path), "--results", str(tmp_path), "--judge", "--release", "1.109.1"])
+
+    assert code == 2
+    assert "1.109.1.json" in capsys.readouterr().err
