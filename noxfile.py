@@ -46,7 +46,7 @@ def types(session: nox.Session) -> None:
 def tools(session: nox.Session) -> None:
     """Test the tools and the environments; arguments go to pytest."""
     session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "test", "matrix"))
-    folders = (f"tests/{folder}" for folder in ("patching", "environments", "model", "mutants", "doctor"))
+    folders = (f"tests/{folder}" for folder in ("patching", "environments", "model", "mutants", "doctor", "documents"))
     session.run("pytest", *(session.posargs or ("--numprocesses=auto", *folders)), env=SCRIPTS)
 
 
@@ -100,7 +100,7 @@ def table(session: nox.Session) -> None:
 @nox.session(default=False)
 def pictures(session: nox.Session) -> None:
     """Draw the pictures of the tool at work."""
-    session.install("-e", ".")
+    session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "matrix"))
     session.run("python", "-m", "pictures", env=SCRIPTS)
 
 

@@ -74,16 +74,17 @@ def send_requests(environment: Environment) -> list[Outcome]:
     return [Outcome(**{**outcome, "called": tuple(outcome["called"])}) for outcome in outcomes]
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: list[str], console: Console | None = None) -> int:
     """Run the demo.
 
     Args:
         arguments: the release to show, or nothing for the newest in the ledger.
+        console: where to show it, if not on standard output.
 
     Returns:
         0 if every request failed on stock in just that way and was answered on patched, 1 if not, 2 if it cannot run.
     """
-    console = Console(soft_wrap=not sys.stdout.isatty())
+    console = console or Console(soft_wrap=not sys.stdout.isatty())
     try:
         release = find_release(arguments[0]) if arguments else load_ledger(bundled_folder()).releases[-1]
         with tempfile.TemporaryDirectory(prefix="litellm-patch-demo-") as folder:

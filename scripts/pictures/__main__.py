@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from pictures.doctor import PICTURE, draw
+from pictures import DRAWINGS
 
-PICTURE.write_text(draw(), encoding="utf-8", newline="\n")
+for path, draw in DRAWINGS.items():
+    path.write_text(draw(), encoding="utf-8", newline="\n")

@@ -1,40 +1,47 @@
-"""The terminal of somebody who asks the doctor about ``docs/doctor.yaml``."""
+"""The terminal of somebody who asks the doctor about ``docs/doctor.yaml``: about all chains, and about one request."""
 
 from __future__ import annotations
 
-import io
-import re
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from packaging.version import Version
-from rich.console import Console
 
 from litellm_patch.doctor.configuration import read_configuration
 from litellm_patch.doctor.settings import read_settings
-from litellm_patch.doctor.visiting import Patient, report_chains
-from litellm_patch.names import Rules
+from litellm_patch.doctor.visiting import Patient, report_chains, report_request
+from litellm_patch.names import Request, Rules
+from pictures.terminal import draw_terminal
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from litellm_patch.doctor.visiting import Report
 
 ROOT = Path(__file__).resolve().parents[2]
-PICTURE = ROOT / "docs" / "doctor.svg"
 CONFIGURATION = "docs/doctor.yaml"
-RELEASE = "1.102.4"  # whatever else the ledger learns, the picture stays
-_WIDTH = 112
+RELEASE = "1.102.4"  # whatever else the ledger learns, the pictures stay
+COMMAND = f"litellm-patch doctor {CONFIGURATION} --release {RELEASE}"
+MODEL, TEAM = "gpt-4.1", "acme"
 
 
-def draw() -> str:
-    """Ask the doctor and draw what he says.
+def draw_chains() -> str:
+    """Ask the doctor about all chains, and draw what he says, as SVG."""
+    return draw_terminal("doctor", COMMAND, partial(_show, report_chains(_patient())))
 
-    Returns:
-        The picture as SVG; it loads nothing from anywhere.
-    """
+
+def draw_request() -> str:
+    """Ask the doctor about one request, and draw what he says, as SVG."""
+    report = report_request(_patient(), Request(MODEL, TEAM))
+    return draw_terminal("request", f"{COMMAND} --explain {MODEL} --team {TEAM}", partial(_show, report))
+
+
+def _patient() -> Patient:
     raw, _ = read_configuration(ROOT / CONFIGURATION)
-    report = report_chains(Patient(read_settings(raw, {}), Version(RELEASE), Rules.UPSTREAM))
-    console = Console(
-        record=True, width=_WIDTH, file=io.StringIO(), force_terminal=True, color_system="truecolor", markup=False
-    )
-    command = f"litellm-patch doctor {CONFIGURATION} --release {RELEASE}"
-    for part in (f"$ {command}", *report.shown):
+    return Patient(read_settings(raw, {}), Version(RELEASE), Rules.UPSTREAM)
+
+
+def _show(report: Report, console: Console) -> None:
+    for part in report.shown:
         console.print(part, highlight=False)
-    drawn = console.export_svg(title="litellm-patch doctor", unique_id="doctor")
-    drawn = re.sub(r"@font-face \{.*?\}|<!--.*?-->", "", drawn, flags=re.DOTALL)  # fonts from elsewhere
-    return "".join(f"{line.rstrip()}\n" for line in drawn.splitlines())

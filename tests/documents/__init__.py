@@ -1,0 +1,1 @@
+"""What the documents say is so: pictures, examples, links, and each command."""

@@ -1,0 +1,106 @@
+"""Each command that a document tells its reader to type is run, here or where it belongs, as it stands there."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from doctor.test_readme import COMMANDS as OF_THE_DOCTOR
+from documents.pages import ROOT, commands, pages, quoted
+from litellm_patch.cli import main
+from litellm_patch.target import find_target
+from patching.test_docker_recipe import PREPARE as OF_THE_DOCKER_RECIPE
+from patching.test_docker_recipe import RELEASE, make_image
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+OF_CI = re.findall(r"(?m)^python3 .*$", (ROOT / ".ci" / "run").read_text(encoding="utf-8"))
+OF_AN_OPERATOR = [
+    command
+    for command in commands(README.partition("\n## Apply it\n")[2].partition("\n## ")[0])
+    if command not in OF_THE_DOCKER_RECIPE
+]
+DIFFERENCE = re.findall(r"`(pip download --no-deps .*?)`, then `(litellm-patch status .*?)`", README)
+CODES = {"litellm-patch status .venv": 3, "litellm-patch status --all": 3, "litellm-patch status --stock": 3}
+"""What ends otherwise than with 0: the environment is stock when it is asked."""
+
+
+def test_each_command_is_run_somewhere() -> None:
+    run = {*OF_CI, *OF_THE_DOCTOR, *OF_THE_DOCKER_RECIPE, *OF_AN_OPERATOR}
+    typed = {command for page in pages() for command in commands(page.read_text(encoding="utf-8"))}
+    assert typed == run
+    assert len(OF_CI) == 2
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an operator: an environment with a litellm, a vendored one, a pip, and what pip downloads."""
+    desk = tmp_path_factory.mktemp("desk")
+    make_image(desk / "pip", "--seed", litellm=False)
+    make_image(desk / ".venv")
+    site = find_target(desk / ".venv").package.parent
+    vendored = desk / "third_party" / "litellm"
+    for folder in ("litellm", f"litellm-{RELEASE}.dist-info"):
+        shutil.copytree(site / folder, vendored / folder)
+    ((download, _),) = DIFFERENCE
+    _type(download.replace("VERSION", RELEASE), desk)
+    return desk
+
+
+def _type(command: str, desk: Path) -> str:
+    """Run a command at the operator's desk, or in the clone what installs from there; what it printed."""
+    path = os.pathsep.join((str(desk / "pip" / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]))
+    done = subprocess.run(  # noqa: S602 - the documents' own commands
+        command.replace("/opt", str(desk)).replace("/usr/bin/python3", str(desk / ".venv" / "bin" / "python")),
+        shell=True,
+        cwd=ROOT if command.startswith("pip install") else desk,
+        env={**os.environ, "PATH": path},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+        text=True,
+    )
+    code = next((code for beginning, code in CODES.items() if command.startswith(beginning)), 0)
+    assert done.returncode == code, f"{command}: {done.stdout}"
+    return done.stdout
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or os.uname().machine != "x86_64", reason="one command names a wheel for it"
+)
+def test_an_operator_s_commands_in_their_order(desk: Path) -> None:
+    said = {command: _type(command, desk) for command in OF_AN_OPERATOR}
+    assert all(said.values())
+    assert f"litellm {RELEASE}" in said["litellm-patch apply third_party/litellm"]
+    assert (desk / "pip" / "bin" / "litellm-patch").is_file()
+
+
+def test_the_command_that_shows_a_difference(desk: Path) -> None:
+    ((_, show),) = DIFFERENCE
+    (wheel,) = desk.glob("*.whl")
+    _type(show.replace("WHEEL", wheel.name), desk)
+
+
+SESSIONS = set(re.findall(r"(?m)^def (\w+)\(session: ", (ROOT / "noxfile.py").read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_each_command_in_a_text_can_be_typed(page: Path) -> None:
+    """Those have placeholders in them: the verb, its options and the session are there."""
+    text = page.read_text(encoding="utf-8")
+    for command in (*quoted(text), *commands(text)):
+        words = command.split()
+        if words[0] == "litellm-patch" and len(words) > 1:
+            verb = main.commands[words[1]]
+            if len(words) > 2 and hasattr(verb, "commands"):
+                verb = verb.commands[words[2]]
+            known = {option for parameter in verb.params for option in (*parameter.opts, *parameter.secondary_opts)}
+            assert {word for word in words if word.startswith("--")} <= known | {"--help"}, command
+        if words[:2] == ["nox", "-s"] or "--session" in words:
+            after = words[words.index("-s" if "-s" in words else "--session") + 1 :]
+            assert re.match(r"\"?(\w+)", after[0])[1] in SESSIONS, command  # type: ignore[index]
