@@ -67,6 +67,48 @@ def test_references_to_the_environment() -> None:
     )
 
 
+@pytest.mark.parametrize("target", [["a", SECRET], None, 4, {"hidden": SECRET}, ""])
+def test_an_alias_that_litellm_starts_with_and_cannot_route(target: object) -> None:
+    raw = {"model_list": [model("a")], "router_settings": {"model_group_alias": {"al": target, "all": "a"}}}
+    found = read_settings(raw, {})
+
+    assert found.config.aliases == {"all": "a"}
+    assert found.remarks == (
+        "router_settings.model_group_alias: not one name each, so LiteLLM routes no request for al",
+    )
+
+
+def test_context_window_entries_that_litellm_does_not_check(clinic: Clinic) -> None:
+    entries = [{"model": SECRET, "context_window": 9}, {"a": ["b"], "b": [SECRET]}]
+    clinic.write({"model_list": [model("a"), model("b")], "litellm_settings": {"context_window_fallbacks": entries}})
+    answer = clinic.json(9)
+
+    assert [(chain["key"], chain["verdict"]) for chain in answer["chains"]] == [("model", "dead"), ("a", "alive")]
+    (remark,) = answer["remarks"]
+    assert remark.startswith("litellm_settings.context_window_fallbacks: several keys in [0], [1], and LiteLLM reads")
+
+
+def test_settings_where_litellm_does_not_look() -> None:
+    chains = [{"a": ["a"]}]
+    raw = {
+        "model_list": [model("a")],
+        "fallbacks": chains,
+        "general_settings": {"default_fallbacks": ["a"], "model_group_alias": {"b": "a"}},
+    }
+    found = read_settings(raw, {})
+
+    assert found.config.chains == {}
+    assert found.remarks == tuple(
+        f"{place} is not read by LiteLLM: it belongs into router_settings"
+        for place in ("fallbacks", "general_settings.default_fallbacks", "general_settings.model_group_alias")
+    )
+
+
+def test_the_same_said_twice_is_no_remark() -> None:
+    both = {"fallbacks": [{"a": ["a"]}]}
+    assert read_settings({"model_list": [model("a")], "router_settings": both, "litellm_settings": both}, {}).remarks == ()
+
+
 def test_targets_with_parameters_of_their_own() -> None:
     raw = {"model_list": [], "router_settings": {"fallbacks": [{"a": [{"model": "b", "api_key": SECRET}, {"n": 1}]}]}}
     assert read_settings(raw, {}).config.chains[Kind.GENERAL] == ({"a": ("b", "a")},)
@@ -116,6 +158,8 @@ BAD: list[tuple[object, str]] = [
     ({"router_settings": {"fallbacks": [SECRET]}}, "router_settings.fallbacks[0] is text, expected a mapping of one"),
     ({"litellm_settings": {"fallbacks": [{"a": ["b"], SECRET: []}]}}, "litellm_settings.fallbacks[0] has 2 keys"),
     ({"router_settings": {"fallbacks": [{}]}}, "router_settings.fallbacks[0] has no key, expected one"),
+    ({"router_settings": {"context_window_fallbacks": [{}]}}, "context_window_fallbacks[0] has no key, expected one"),
+    ({"router_settings": {"fallbacks": ["b"]}}, "a list for all models as default_fallbacks"),
     ({"router_settings": {"fallbacks": [{4: ["a"]}]}}, "the key of router_settings.fallbacks[0] is a number"),
     ({"router_settings": {"fallbacks": [{"a": SECRET}]}}, "the targets of router_settings.fallbacks[0] is text"),
     ({"router_settings": {"fallbacks": [{"a": ["b", 4]}]}}, "target 2 of router_settings.fallbacks[0] is a number"),
@@ -124,7 +168,6 @@ BAD: list[tuple[object, str]] = [
     ({"router_settings": {"default_fallbacks": SECRET}}, "router_settings.default_fallbacks is text, expected a list"),
     ({"router_settings": {"max_fallbacks": SECRET}}, "router_settings.max_fallbacks is text, expected a whole number"),
     ({"router_settings": {"model_group_alias": [SECRET]}}, "router_settings.model_group_alias is a list"),
-    ({"router_settings": {"model_group_alias": {"a": {"hidden": SECRET}}}}, "the target of alias 1"),
     ({"router_settings": {"model_group_alias": {4: SECRET}}}, "the name of alias 1"),
 ]
 
