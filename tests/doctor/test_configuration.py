@@ -139,6 +139,8 @@ BAD: list[tuple[object, str]] = [
     ("a: " + "[" * 2000, "is not YAML"),
     (f"\0{SECRET}", "is not YAML that can be read"),
     (f"a: \xff{SECRET}".encode("latin-1"), "is not UTF-8 text"),
+    (f"model_list: []\n---\nkey: {SECRET}\n", "holds several YAML documents, the second from line 2 on"),
+    ({"apiVersion": "v1", "kind": "ConfigMap", "data": {"config.yaml": SECRET}}, "is a Kubernetes manifest, not a"),
     ("", "is empty"),
     ([SECRET], "is a list, expected a mapping"),
     (SECRET, "is a single value, expected a mapping"),
@@ -183,7 +185,9 @@ def test_files_that_cannot_be_read(clinic: Clinic) -> None:
     assert "No such file" in clinic.refused(30, clinic.folder / "absent.yaml")
     assert "Is a directory" in clinic.refused(30, clinic.folder)
     clinic.write({"include": ["absent.yaml"], "model_list": []})
-    assert "absent.yaml" in clinic.refused(30, clinic.path)
+    assert f"config.yaml includes {clinic.folder / 'absent.yaml'}, which is not" in clinic.refused(50, clinic.path)
+    clinic.write({"include": ["."], "model_list": []})
+    assert "Is a directory" in clinic.refused(30, clinic.path)
 
 
 @pytest.mark.parametrize(("version", "code"), [("1.82.7", 7), ("1.50.0", 6), ("x", 2)])
