@@ -106,7 +106,8 @@ def test_settings_where_litellm_does_not_look() -> None:
 
 def test_the_same_said_twice_is_no_remark() -> None:
     both = {"fallbacks": [{"a": ["a"]}]}
-    assert read_settings({"model_list": [model("a")], "router_settings": both, "litellm_settings": both}, {}).remarks == ()
+    raw = {"model_list": [model("a")], "router_settings": both, "litellm_settings": both}
+    assert read_settings(raw, {}).remarks == ()
 
 
 def test_targets_with_parameters_of_their_own() -> None:

@@ -310,13 +310,16 @@ class _Judge:
         if verdict is Verdict.PARTLY:
             gained = [reach for reach in patched if reach not in today and not reach.direct]
             notes.append(f"only with the patch for {said(gained)}")
-        doubts = tuple(self.doubts(key, judged))
+        doubts = tuple(self.doubts(kind, key, judged))
         if verdict is Verdict.ALIVE and doubts:
             verdict = Verdict.QUESTIONABLE
         notes += doubts
         circle = self.circle(kind, index)
         if circle:
-            notes.append(f"leads in a circle: {' -> '.join(circle)}")
+            end = "names already tried are passed over"
+            if not self.release.tracks_attempts:
+                end = f"this release calls them again until max_fallbacks, {self.config.max_fallbacks}, ends it"
+            notes.append(f"leads in a circle: {' -> '.join(circle)}; {end}")
         gone = [reach for reach in today if reach not in patched and not reach.direct and not reach.via]
         if gone:
             notes.append(f"with the patch, a chain of their own takes over for {said(gone)}")
@@ -343,7 +346,7 @@ class _Judge:
         )
         return next(((kind, owners) for true, kind, owners in kinds if true), (KeyKind.UNKNOWN, ()))
 
-    def doubts(self, key: str, targets: Sequence[Target]) -> Iterator[str]:
+    def doubts(self, kind: Kind, key: str, targets: Sequence[Target]) -> Iterator[str]:
         """What is wrong with the targets of a chain."""
         for target in targets:
             if target.not_for:
@@ -353,7 +356,13 @@ class _Judge:
         if key in {target.name for target in targets}:
             yield f"target {key} is the key itself, so it is passed over"
         if not targets:
-            yield "it has no targets"
+            instead = ", not the catch-all's targets" if key != CATCH_ALL and self.has_catch_all(kind) else ""
+            yield f"it has no targets: its requests get the error{instead}"
+
+    def has_catch_all(self, kind: Kind) -> bool:
+        """Whether a catch-all answers where a list has no chain of a request's own."""
+        key, _ = find_chain(self.config, kind, (), self.release)
+        return key is not None
 
     def hidden_owner(self, key: str) -> str | None:
         """The team whose internal name a key is, where the proxy shows its models by their public names alone."""
@@ -427,8 +436,10 @@ class _Judge:
         return frozenset({*own, *self.config.aliases, *self.settings.ids})
 
     def nearest(self, name: str) -> str | None:
-        """The name that may have been meant."""
-        return next(iter(difflib.get_close_matches(name, sorted(self.names - {name}), n=1, cutoff=_NEAR)), None)
+        """The name that may have been meant: the same with another provider or none, else one spelled much like it."""
+        others = sorted(self.names - {name})
+        same = (other for other in others if other.rpartition("/")[2] == name.rpartition("/")[2])
+        return next(iter((*same, *difflib.get_close_matches(name, others, n=1, cutoff=_NEAR))), None)
 
     def circle(self, kind: Kind, index: int) -> tuple[str, ...]:
         """The keys on the way from a chain back to itself, by the patched lookup of each target; empty if none."""
