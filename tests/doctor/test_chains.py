@@ -12,7 +12,8 @@ from packaging.version import Version
 from doctor.clinic import ACME_1, ACME_2, Clinic, configuration, model
 from litellm_patch.cli import main
 from litellm_patch.doctor.abilities import release_at
-from litellm_patch.doctor.judging import EXAMPLE, KeyKind, Verdict, judge, requests_of
+from litellm_patch.doctor.callers import EXAMPLE, requests_of
+from litellm_patch.doctor.judging import KeyKind, Verdict, judge
 from litellm_patch.doctor.settings import Settings, read_settings
 from litellm_patch.names import CATCH_ALL, Kind, Release, Rules, find_chain, lookup_names
 from model.releases import releases
@@ -183,7 +184,8 @@ def test_circles_are_told_and_no_crime() -> None:
     circle = "leads in a circle: gpt-4.1 -> model_name_acme_2 -> gpt-4.1; "
     assert f"{circle}names already tried are passed over" in found["gpt-4.1"][2]
     assert "leads in a circle" not in found["claude"][2]
-    assert f"{circle}this release calls them again until max_fallbacks, 3" in verdicts(raw, Version("1.83.0"))["gpt-4.1"][2]
+    old = verdicts(raw, Version("1.83.0"))
+    assert f"{circle}this release calls them again until max_fallbacks, 3, ends it" in old["gpt-4.1"][2]
 
 
 def test_a_chain_without_targets_keeps_the_catch_all_away() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from litellm_patch.doctor.judging import FAILURES, servable
+from litellm_patch.doctor.callers import servable
+from litellm_patch.doctor.reaching import FAILURES
 from litellm_patch.names import CATCH_ALL, Kind, Rules, find_chain, lookup_names, routed
 
 if TYPE_CHECKING:
