@@ -117,9 +117,13 @@ KEYS = [
     ({"hosted_vllm/gpt-4o": ["claude"]}, KeyKind.PREFIXED, Verdict.DEAD, "did you mean gpt-4o?"),
     ({"nobody": ["claude"]}, KeyKind.UNKNOWN, Verdict.DEAD, "no request has this name"),
     ({"claude": []}, KeyKind.GROUP, Verdict.QUESTIONABLE, "it has no targets: its requests get the error"),
-    ({"claude": ["claude"]}, KeyKind.GROUP, Verdict.QUESTIONABLE, "target claude is the key itself"),
+    ({"claude": ["claude"]}, KeyKind.GROUP, Verdict.DEAD, "target claude is the key itself"),
+    ({"claude": ["claude", "gpt-4o"]}, KeyKind.GROUP, Verdict.QUESTIONABLE, "target claude is the key itself"),
+    ({"gpt-4o": ["gpt-4o"]}, KeyKind.GROUP, Verdict.PARTLY, "target gpt-4o is the key itself"),
     ({"claude": ["backup"]}, KeyKind.GROUP, Verdict.QUESTIONABLE, "target backup cannot be served for callers without"),
-    ({"claude": ["bckup"]}, KeyKind.GROUP, Verdict.QUESTIONABLE, "served for anybody; did you mean backup?"),
+    ({"claude": ["bckup"]}, KeyKind.GROUP, Verdict.DEAD, "served for anybody; did you mean backup?"),
+    ({"claude": ["bckup", "claude"]}, KeyKind.GROUP, Verdict.DEAD, "requests reach it, and none of its targets can"),
+    ({"claude": ["bckup", "gpt-4o"]}, KeyKind.GROUP, Verdict.QUESTIONABLE, "for anybody; did you mean backup?"),
 ]
 
 

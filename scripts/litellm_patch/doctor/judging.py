@@ -129,6 +129,9 @@ class _Judge:
             notes.append(f"it may be a model that was not seen{f', or did you mean {near}?' if near else ''}")
         elif verdict is Verdict.DEAD:
             notes.append(self.why_dead(kind, index, key, key_kind))
+        elif judged and all(self.useless(target, key, patched or today) for target in judged):
+            verdict = Verdict.DEAD
+            notes.append("requests reach it, and none of its targets can answer")
         if verdict is Verdict.PARTLY:
             gained = [reach for reach in patched if reach not in today and not reach.direct]
             notes.append(f"only with the patch for {said(gained)}")
@@ -180,6 +183,11 @@ class _Judge:
         if not targets:
             instead = ", not the catch-all's targets" if key != CATCH_ALL and self.has_catch_all(kind) else ""
             yield f"it has no targets: its requests get the error{instead}"
+
+    def useless(self, target: Target, key: str, reaches: Sequence[Reach]) -> bool:
+        """Whether a target helps nobody: no name that there is, or the one that has failed each time."""
+        itself = target.name == key and all(reach.model == key for reach in reaches)
+        return itself or (bool(target.not_for) and not self.names.known(target.name))
 
     def has_catch_all(self, kind: Kind) -> bool:
         """Whether a catch-all answers where a list has no chain of a request's own."""
