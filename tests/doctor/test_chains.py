@@ -12,7 +12,8 @@ from packaging.version import Version
 from doctor.clinic import ACME_1, ACME_2, Clinic, configuration, model
 from litellm_patch.cli import main
 from litellm_patch.doctor.abilities import release_at
-from litellm_patch.doctor.judging import EXAMPLE, KeyKind, Verdict, judge, requests_of
+from litellm_patch.doctor.callers import EXAMPLE, requests_of
+from litellm_patch.doctor.judging import KeyKind, Verdict, judge
 from litellm_patch.doctor.settings import Settings, read_settings
 from litellm_patch.names import CATCH_ALL, Kind, Release, Rules, find_chain, lookup_names
 from model.releases import releases
@@ -113,11 +114,16 @@ KEYS = [
     ({"gpt-4o": ["claude"]}, KeyKind.GROUP, Verdict.PARTLY, ""),
     ({"*": ["claude"]}, KeyKind.CATCH_ALL, Verdict.ALIVE, ""),
     ({"openai/gpt-4o": ["claude"]}, KeyKind.PREFIXED, Verdict.PARTLY, ""),
+    ({"hosted_vllm/gpt-4o": ["claude"]}, KeyKind.PREFIXED, Verdict.DEAD, "did you mean gpt-4o?"),
     ({"nobody": ["claude"]}, KeyKind.UNKNOWN, Verdict.DEAD, "no request has this name"),
-    ({"claude": []}, KeyKind.GROUP, Verdict.QUESTIONABLE, "it has no targets"),
-    ({"claude": ["claude"]}, KeyKind.GROUP, Verdict.QUESTIONABLE, "target claude is the key itself"),
+    ({"claude": []}, KeyKind.GROUP, Verdict.QUESTIONABLE, "it has no targets: its requests get the error"),
+    ({"claude": ["claude"]}, KeyKind.GROUP, Verdict.DEAD, "target claude is the key itself"),
+    ({"claude": ["claude", "gpt-4o"]}, KeyKind.GROUP, Verdict.QUESTIONABLE, "target claude is the key itself"),
+    ({"gpt-4o": ["gpt-4o"]}, KeyKind.GROUP, Verdict.PARTLY, "target gpt-4o is the key itself"),
     ({"claude": ["backup"]}, KeyKind.GROUP, Verdict.QUESTIONABLE, "target backup cannot be served for callers without"),
-    ({"claude": ["bckup"]}, KeyKind.GROUP, Verdict.QUESTIONABLE, "served for anybody; did you mean backup?"),
+    ({"claude": ["bckup"]}, KeyKind.GROUP, Verdict.DEAD, "served for anybody; did you mean backup?"),
+    ({"claude": ["bckup", "claude"]}, KeyKind.GROUP, Verdict.DEAD, "requests reach it, and none of its targets can"),
+    ({"claude": ["bckup", "gpt-4o"]}, KeyKind.GROUP, Verdict.QUESTIONABLE, "for anybody; did you mean backup?"),
 ]
 
 
@@ -177,9 +183,28 @@ def test_default_fallbacks_are_a_catch_all_behind_the_others() -> None:
 
 
 def test_circles_are_told_and_no_crime() -> None:
-    found = verdicts(with_chains({"claude": ["gpt-4.1"]}, {"gpt-4.1": ["backup"]}, {ACME_2: ["gpt-4.1"]}))
-    assert "leads in a circle: gpt-4.1 -> model_name_acme_2 -> gpt-4.1" in found["gpt-4.1"][2]
+    raw = with_chains({"claude": ["gpt-4.1"]}, {"gpt-4.1": ["backup"]}, {ACME_2: ["gpt-4.1"]}, max_fallbacks=3)
+    found = verdicts(raw)
+    circle = "leads in a circle: gpt-4.1 -> model_name_acme_2 -> gpt-4.1; "
+    assert f"{circle}names already tried are passed over" in found["gpt-4.1"][2]
     assert "leads in a circle" not in found["claude"][2]
+    old = verdicts(raw, Version("1.83.0"))
+    assert f"{circle}this release calls them again until max_fallbacks, 3, ends it" in old["gpt-4.1"][2]
+
+
+def test_a_chain_without_targets_keeps_the_catch_all_away() -> None:
+    found = verdicts(with_chains({"claude": []}, default_fallbacks=["gpt-4o"]))
+    assert found["claude"][1:] == (
+        Verdict.QUESTIONABLE,
+        "it has no targets: its requests get the error, not the catch-all's targets",
+    )
+
+
+@pytest.mark.parametrize("provider", ["hosted_vllm", "ollama_chat", "lm_studio", "openrouter"])
+def test_a_key_without_the_provider_of_its_group(provider: str) -> None:
+    raw = with_chains({"llama": ["claude"]})
+    raw["model_list"].append(model(f"{provider}/llama"))
+    assert verdicts(raw)["llama"][:2] == (KeyKind.PREFIXED, Verdict.ALIVE)
 
 
 def test_a_chain_that_only_another_one_leads_to_is_alive() -> None:

@@ -67,6 +67,49 @@ def test_references_to_the_environment() -> None:
     )
 
 
+@pytest.mark.parametrize("target", [["a", SECRET], None, 4, {"hidden": SECRET}, ""])
+def test_an_alias_that_litellm_starts_with_and_cannot_route(target: object) -> None:
+    raw = {"model_list": [model("a")], "router_settings": {"model_group_alias": {"al": target, "all": "a"}}}
+    found = read_settings(raw, {})
+
+    assert found.config.aliases == {"all": "a"}
+    assert found.remarks == (
+        "router_settings.model_group_alias: not one name each, so LiteLLM routes no request for al",
+    )
+
+
+def test_context_window_entries_that_litellm_does_not_check(clinic: Clinic) -> None:
+    entries = [{"model": SECRET, "context_window": 9}, {"a": ["b"], "b": [SECRET]}]
+    clinic.write({"model_list": [model("a"), model("b")], "litellm_settings": {"context_window_fallbacks": entries}})
+    answer = clinic.json(9)
+
+    assert [(chain["key"], chain["verdict"]) for chain in answer["chains"]] == [("model", "dead"), ("a", "alive")]
+    (remark,) = answer["remarks"]
+    assert remark.startswith("litellm_settings.context_window_fallbacks: several keys in [0], [1], and LiteLLM reads")
+
+
+def test_settings_where_litellm_does_not_look() -> None:
+    chains = [{"a": ["a"]}]
+    raw = {
+        "model_list": [model("a")],
+        "fallbacks": chains,
+        "general_settings": {"default_fallbacks": ["a"], "model_group_alias": {"b": "a"}},
+    }
+    found = read_settings(raw, {})
+
+    assert found.config.chains == {}
+    assert found.remarks == tuple(
+        f"{place} is not read by LiteLLM: it belongs into router_settings"
+        for place in ("fallbacks", "general_settings.default_fallbacks", "general_settings.model_group_alias")
+    )
+
+
+def test_the_same_said_twice_is_no_remark() -> None:
+    both = {"fallbacks": [{"a": ["a"]}]}
+    raw = {"model_list": [model("a")], "router_settings": both, "litellm_settings": both}
+    assert read_settings(raw, {}).remarks == ()
+
+
 def test_targets_with_parameters_of_their_own() -> None:
     raw = {"model_list": [], "router_settings": {"fallbacks": [{"a": [{"model": "b", "api_key": SECRET}, {"n": 1}]}]}}
     assert read_settings(raw, {}).config.chains[Kind.GENERAL] == ({"a": ("b", "a")},)
@@ -97,6 +140,8 @@ BAD: list[tuple[object, str]] = [
     ("a: " + "[" * 2000, "is not YAML"),
     (f"\0{SECRET}", "is not YAML that can be read"),
     (f"a: \xff{SECRET}".encode("latin-1"), "is not UTF-8 text"),
+    (f"model_list: []\n---\nkey: {SECRET}\n", "holds several YAML documents, the second from line 2 on"),
+    ({"apiVersion": "v1", "kind": "ConfigMap", "data": {"config.yaml": SECRET}}, "is a Kubernetes manifest, not a"),
     ("", "is empty"),
     ([SECRET], "is a list, expected a mapping"),
     (SECRET, "is a single value, expected a mapping"),
@@ -116,6 +161,8 @@ BAD: list[tuple[object, str]] = [
     ({"router_settings": {"fallbacks": [SECRET]}}, "router_settings.fallbacks[0] is text, expected a mapping of one"),
     ({"litellm_settings": {"fallbacks": [{"a": ["b"], SECRET: []}]}}, "litellm_settings.fallbacks[0] has 2 keys"),
     ({"router_settings": {"fallbacks": [{}]}}, "router_settings.fallbacks[0] has no key, expected one"),
+    ({"router_settings": {"context_window_fallbacks": [{}]}}, "context_window_fallbacks[0] has no key, expected one"),
+    ({"router_settings": {"fallbacks": ["b"]}}, "a list for all models as default_fallbacks"),
     ({"router_settings": {"fallbacks": [{4: ["a"]}]}}, "the key of router_settings.fallbacks[0] is a number"),
     ({"router_settings": {"fallbacks": [{"a": SECRET}]}}, "the targets of router_settings.fallbacks[0] is text"),
     ({"router_settings": {"fallbacks": [{"a": ["b", 4]}]}}, "target 2 of router_settings.fallbacks[0] is a number"),
@@ -124,7 +171,6 @@ BAD: list[tuple[object, str]] = [
     ({"router_settings": {"default_fallbacks": SECRET}}, "router_settings.default_fallbacks is text, expected a list"),
     ({"router_settings": {"max_fallbacks": SECRET}}, "router_settings.max_fallbacks is text, expected a whole number"),
     ({"router_settings": {"model_group_alias": [SECRET]}}, "router_settings.model_group_alias is a list"),
-    ({"router_settings": {"model_group_alias": {"a": {"hidden": SECRET}}}}, "the target of alias 1"),
     ({"router_settings": {"model_group_alias": {4: SECRET}}}, "the name of alias 1"),
 ]
 
@@ -140,7 +186,9 @@ def test_files_that_cannot_be_read(clinic: Clinic) -> None:
     assert "No such file" in clinic.refused(30, clinic.folder / "absent.yaml")
     assert "Is a directory" in clinic.refused(30, clinic.folder)
     clinic.write({"include": ["absent.yaml"], "model_list": []})
-    assert "absent.yaml" in clinic.refused(30, clinic.path)
+    assert f"config.yaml includes {clinic.folder / 'absent.yaml'}, which is not" in clinic.refused(50, clinic.path)
+    clinic.write({"include": ["."], "model_list": []})
+    assert "Is a directory" in clinic.refused(30, clinic.path)
 
 
 @pytest.mark.parametrize(("version", "code"), [("1.82.7", 7), ("1.50.0", 6), ("x", 2)])
@@ -159,14 +207,14 @@ def test_names_that_a_terminal_should_not_be_sent(clinic: Clinic) -> None:
     name = "a\x1b[31m\n[red]b"
     clinic.write({"model_list": [model(name)], "router_settings": {"fallbacks": [{name: ["c\x07"]}]}})
     result = clinic.run(clinic.path)
-    assert result.exit_code == 0
+    assert result.exit_code == 9
     assert "\x1b" not in result.output
     assert "\x07" not in result.output
     assert "[red]b" in "".join(result.output.split())
     assert "\x1b" not in clinic.run(clinic.path, "--explain", name).output
     clinic.write('{model_list: [{model_name: "\\ud800x"}], router_settings: {fallbacks: [{"\\ud800x": ["\\ud801"]}]}}')
     assert "ud801" in clinic.run(clinic.path).output
-    assert clinic.run(clinic.path, "--json").exit_code == 0
+    assert clinic.run(clinic.path, "--json").exit_code == 9
 
 
 # what YAML can say, with more of what matters here than chance would bring

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from doctor.clinic import ACME_1, Clinic
+from doctor.clinic import ACME_1, Clinic, model
 
 
 def test_a_team_s_public_name(clinic: Clinic) -> None:
@@ -42,6 +42,21 @@ def test_an_alias(clinic: Clinic) -> None:
 def test_a_target_that_cannot_be_served(clinic: Clinic) -> None:
     answer = clinic.json(0, "--explain", "claude")
     assert "fallbacks: gtp-4o cannot be served for this caller" in answer["stock"]["steps"]
+
+
+def test_a_name_with_a_typing_error(clinic: Clinic) -> None:
+    (line,) = clinic.json(0, "--explain", "cluade")["routing"]
+    assert line.endswith("the proxy refuses such a request; did you mean claude?")
+
+
+def test_a_key_that_is_spelled_otherwise_and_a_target_that_has_failed(clinic: Clinic) -> None:
+    group = "openrouter/llama"
+    chains = [{"llama": [group, "claude"]}]
+    clinic.write({"model_list": [model(group), model("claude")], "router_settings": {"fallbacks": chains}})
+    assert clinic.json(0, "--explain", group)["stock"]["steps"][1:] == [
+        f"fallbacks: {group} finds that of llama, so it answers: {group}, claude",
+        f"fallbacks: {group} is what has failed, so it is passed over",
+    ]
 
 
 @pytest.mark.parametrize(

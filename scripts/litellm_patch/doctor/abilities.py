@@ -30,12 +30,25 @@ PREFIXED_KEYS_SINCE = "1.104.0"
 """The first release in which a bare name finds the key that is the same with its provider before it."""
 
 PROVIDERS = frozenset({
-    *("ai21", "anthropic", "azure", "azure_ai", "bedrock", "cerebras", "cohere", "databricks", "deepseek"),
-    *("fireworks_ai", "gemini", "groq", "huggingface", "mistral", "nvidia_nim", "ollama", "openai", "openrouter"),
-    *("perplexity", "replicate", "sagemaker", "text-completion-openai", "together_ai", "vertex_ai", "vllm", "voyage"),
-    *("watsonx", "xai"),
+    *("a2a", "a2a_agent", "ai21", "ai21_chat", "aiml", "aiohttp_openai", "amazon_nova", "anthropic"),
+    *("anthropic_text", "apertis", "assemblyai", "auto_router", "aws_polly", "azure", "azure_ai", "azure_text"),
+    *("baseten", "bedrock", "bedrock_mantle", "black_forest_labs", "bytez", "cerebras", "charity_engine"),
+    *("chatgpt", "chutes", "clarifai", "cloudflare", "codestral", "cohere", "cohere_chat", "cometapi"),
+    *("compactifai", "cursor", "custom", "custom_openai", "dashscope", "databricks", "datarobot", "deepgram"),
+    *("deepinfra", "deepseek", "docker_model_runner", "dotprompt", "elevenlabs", "empower", "fal_ai"),
+    *("featherless_ai", "fireworks_ai", "friendliai", "galadriel", "gemini", "gigachat", "github"),
+    *("github_copilot", "gradient_ai", "groq", "helicone", "heroku", "hosted_vllm", "huggingface", "humanloop"),
+    *("hyperbolic", "infinity", "jina_ai", "lambda_ai", "langfuse", "langgraph", "lemonade", "litellm_agent"),
+    *("litellm_proxy", "llamafile", "lm_studio", "manus", "maritalk", "meta_llama", "milvus", "minimax"),
+    *("mistral", "moonshot", "morph", "nano-gpt", "nebius", "nlp_cloud", "novita", "nscale", "nvidia_nim"),
+    *("oci", "ollama", "ollama_chat", "oobabooga", "openai", "openai_like", "openrouter", "ovhcloud"),
+    *("perplexity", "petals", "pg_vector", "poe", "predibase", "publicai", "ragflow", "recraft", "replicate"),
+    *("runwayml", "s3_vectors", "sagemaker", "sagemaker_chat", "sagemaker_nova", "sambanova", "sap"),
+    *("snowflake", "stability", "synthetic", "text-completion-codestral", "text-completion-openai"),
+    *("together_ai", "topaz", "triton", "v0", "vercel_ai_gateway", "vertex_ai", "vertex_ai_beta", "vllm"),
+    *("volcengine", "voyage", "wandb", "watsonx", "watsonx_text", "xai", "xiaomi_mimo", "xinference", "zai"),
 })  # fmt: skip
-"""Providers that LiteLLM strips from a name before it looks for its key: the well-known ones of its long list."""
+"""Providers that LiteLLM strips from a name before it looks for its key: those that every supported release knows."""
 
 _INFERRED = (("openai", ("gpt-", "o1", "o3", "o4", "text-embedding-")), ("anthropic", ("claude-",)))
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _INCLUDE = "include"
+_SEVERAL = "expected a single document in the stream"
+_DATA = "from a Kubernetes manifest, take what stands under data"
 # what the parser raises for a value that its own tags cannot make, beside its own errors
 _ODD = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError)
 
@@ -29,7 +31,8 @@ def read_configuration(path: Path) -> tuple[Mapping[object, Any], tuple[str, ...
         The configuration, and remarks about the files.
 
     Raises:
-        ConfigurationError: a file is no YAML, or no mapping; names the file and the line, never what stands there.
+        ConfigurationError: a file is no YAML, no mapping, or includes one that is not there; names the file and the
+            line, never what stands there.
         OSError: a file cannot be read.
     """
     root = os.path.abspath(path)  # noqa: PTH100 - as LiteLLM does: without following links
@@ -44,7 +47,12 @@ def read_configuration(path: Path) -> tuple[Mapping[object, Any], tuple[str, ...
         if place in seen:
             continue
         seen.add(place)
-        content = dict(_mapping(place))
+        try:
+            content = dict(_mapping(place))
+        except FileNotFoundError:
+            raise ConfigurationError(
+                f"{declared_in} includes {place}, which is not there", "put it there, or take the entry out of include"
+            ) from None
         pending.extend((nested, place) for nested in _included(content.pop(_INCLUDE, None), place))
         for key, value in content.items():
             if isinstance(value, list) and isinstance(whole.get(key), list):
@@ -82,11 +90,15 @@ def _mapping(place: str) -> Mapping[object, Any]:
         content = yaml.safe_load(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"{place} is not UTF-8 text", "name a YAML file") from error
+    except yaml.composer.ComposerError as error:
+        if error.context != _SEVERAL or error.problem_mark is None:
+            raise _not_yaml(place, error) from None
+        line = error.problem_mark.line + 1
+        raise ConfigurationError(
+            f"{place} holds several YAML documents, the second from line {line} on", f"name a file with one; {_DATA}"
+        ) from None
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        # the parser's own words quote the line, and any line may hold a key
-        raise ConfigurationError(f"{place} is not YAML{where}", "mend that line or the one before") from None
+        raise _not_yaml(place, error) from None
     except (yaml.YAMLError, *_ODD):
         raise ConfigurationError(f"{place} is not YAML that can be read", "mend it, or name another file") from None
     if content is None:
@@ -94,4 +106,13 @@ def _mapping(place: str) -> Mapping[object, Any]:
     if not isinstance(content, dict):
         what = "a list" if isinstance(content, list) else "a single value"
         raise ConfigurationError(f"{place} is {what}, expected a mapping", "name a LiteLLM proxy's config.yaml")
+    if {"apiVersion", "kind"} <= set(content):
+        raise ConfigurationError(f"{place} is a Kubernetes manifest, not a proxy's configuration", _DATA)
     return content
+
+
+def _not_yaml(place: str, error: yaml.MarkedYAMLError) -> ConfigurationError:
+    """Say where, and no more: the parser's own words quote the line, and any line may hold a key."""
+    mark = error.problem_mark or error.context_mark
+    where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+    return ConfigurationError(f"{place} is not YAML{where}", "mend that line or the one before")

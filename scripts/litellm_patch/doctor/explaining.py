@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from litellm_patch.doctor.judging import FAILURES, servable
+from litellm_patch.doctor.callers import servable
+from litellm_patch.doctor.reaching import FAILURES, Reached
+from litellm_patch.doctor.targets import Names
 from litellm_patch.names import CATCH_ALL, Kind, Rules, find_chain, lookup_names, routed
 
 if TYPE_CHECKING:
@@ -80,7 +82,10 @@ def _routing(settings: Settings, release: Release, request: Request, served: tup
     if request.model in settings.ids:
         yield f"{request.model} is the id of a deployment, which is called by it"
     elif not served:
-        yield f"no deployment serves {target or request.model} for this caller: the proxy refuses such a request"
+        name, names = target or request.model, Names(settings, release, ())
+        near = None if names.known(name) else names.nearest(name)
+        hint = f"; did you mean {near}?" if near else ""
+        yield f"no deployment serves {name} for this caller: the proxy refuses such a request{hint}"
     elif not servable(settings, release, request):
         yield f"nothing serves the name, so it is routed to the first catch-all's target: {', '.join(served)}"
     else:
@@ -88,7 +93,7 @@ def _routing(settings: Settings, release: Release, request: Request, served: tup
 
 
 def _walk(settings: Settings, release: Release, request: Request, rules: Rules) -> Walk:
-    config = settings.config
+    config, reached = settings.config, Reached(settings, release)
     names = lookup_names(config, request, release, rules)
     found = {}
     steps = [f"if that fails, a chain is looked up by: {', then '.join(names)}"]
@@ -100,13 +105,21 @@ def _walk(settings: Settings, release: Release, request: Request, rules: Rules) 
         if name is None:
             steps.append(f"{kind.value}: no chain, so the caller gets the error")
             continue
-        by = "no name has one of its own, so the catch-all" if name == CATCH_ALL else f"{name} has one, so it"
+        by = _finder(reached, kind, name)
         steps.append(f"{kind.value}: {by} answers: {', '.join(chain or ()) or 'it has no targets'}")
-        steps += [
-            f"{kind.value}: {target} cannot be served for this caller"
-            for target in chain or ()
-            if not servable(settings, release, replace(request, model=target))
-        ]
+        for target in chain or ():
+            if target == request.model:
+                steps.append(f"{kind.value}: {target} is what has failed, so it is passed over")
+            elif not servable(settings, release, replace(request, model=target)):
+                steps.append(f"{kind.value}: {target} cannot be served for this caller")
     if not found:
         steps.append("no list holds a chain, so the caller gets the error")
     return Walk(names, found, tuple(steps))
+
+
+def _finder(reached: Reached, kind: Kind, name: str) -> str:
+    """Say which chain a name finds, where its key is spelled otherwise too."""
+    if name == CATCH_ALL:
+        return "no name has one of its own, so the catch-all"
+    key = next(iter(reached.config.entries(kind)[reached.entry_of(kind, name)]))
+    return f"{name} has one, so it" if key == name else f"{name} finds that of {key}, so it"

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from litellm_patch.doctor.judging import FAILURES
+from litellm_patch.doctor.reaching import FAILURES
 from litellm_patch.names import CATCH_ALL, Kind, Request, Rules, find_chain, lookup_names
 
 if TYPE_CHECKING:

@@ -19,6 +19,7 @@ INTERNAL_PREFIX = "model_name_"
 _REFERENCE = "os.environ/"
 _DEFAULT_MAX_FALLBACKS = 5
 _MEND = "mend it, and see LiteLLM's documentation of config.yaml"
+_ENTRY = "write each as NAME: [TARGET, ...], and a list for all models as default_fallbacks"
 _TYPES = {
     dict: "a mapping",
     list: "a list",
@@ -83,12 +84,11 @@ def read_settings(raw: object, environ: Mapping[str, str]) -> Settings:
     common = reader.mapping(whole.get(LITELLM), LITELLM)
     if not deployments:
         reader.remarks.append("model_list is empty: models that only the database knows are seen with --url")
-    if common.get("model_group_alias"):
-        reader.remarks.append(f"{LITELLM}.model_group_alias is not read by LiteLLM: it belongs into {ROUTER}")
+    reader.misplaced(whole)
     config = Config(
         deployments,
         reader.aliases(router.get("model_group_alias")),
-        {kind: chains for kind in Kind if (chains := reader.chains(*reader.first(router, common, kind.value)))},
+        {kind: chains for kind in Kind if (chains := reader.chains(kind, *reader.first(router, common, kind.value)))},
         reader.names(*reader.first(router, common, "default_fallbacks")),
         reader.count(*reader.first(router, common, "max_fallbacks")),
     )
@@ -149,36 +149,56 @@ class _Reader:
             found.append(deployment)
         return tuple(found), ids
 
+    def misplaced(self, whole: Mapping[object, Any]) -> None:
+        """Remark on what stands where LiteLLM does not look for it."""
+        ours = ("default_fallbacks", *(kind.value for kind in Kind))
+        places = {"": ours, "general_settings.": ours, f"{LITELLM}.": ()}
+        for place, keys in places.items():
+            section = whole.get(place[:-1]) if place else whole
+            for key in (*keys, "model_group_alias"):
+                if isinstance(section, Mapping) and section.get(key):
+                    self.remarks.append(f"{place}{key} is not read by LiteLLM: it belongs into {ROUTER}")
+
     def aliases(self, raw: object) -> Mapping[str, str]:
-        place, found = f"{ROUTER}.model_group_alias", {}
+        place, found, unserved = f"{ROUTER}.model_group_alias", {}, []
         for number, (key, value) in enumerate(self.mapping(raw, place).items()):
             alias = self.name(key, f"the name of alias {number + 1} in {place}")
             target = f"the target of alias {number + 1} in {place}"
             model = value.get("model") if isinstance(value, Mapping) else value
-            found[alias] = self.name(self.resolved(model, target), target)
+            name = self.resolved(model, target)
+            if isinstance(name, str) and name:
+                found[alias] = name
+            else:  # LiteLLM starts, and then cannot route a request for it
+                unserved.append(alias)
+        if unserved:
+            self.remarks.append(f"{place}: not one name each, so LiteLLM routes no request for {', '.join(unserved)}")
         return found
 
     def first(self, router: Mapping[object, Any], common: Mapping[object, Any], key: str) -> tuple[object, str]:
         """The value that counts, and where it stands: like LiteLLM, take the other where the first is empty."""
         if not router.get(key):
             return common.get(key), f"{LITELLM}.{key}"
-        if common.get(key):
+        if common.get(key) and common[key] != router[key]:
             self.remarks.append(f"{LITELLM}.{key} is not read by LiteLLM, as {ROUTER}.{key} is there")
         return router[key], f"{ROUTER}.{key}"
 
-    def chains(self, raw: object, place: str) -> tuple[Mapping[str, Sequence[str]], ...]:
-        found = []
+    def chains(self, kind: Kind, raw: object, place: str) -> tuple[Mapping[str, Sequence[str]], ...]:
+        found, many = [], []
         for number, item in enumerate(self.sequence(self.resolved(raw, place), place)):
             where = f"{place}[{number}]"
             if not isinstance(item, Mapping):
-                raise ConfigurationError(f"{where} is {_type(item)}, expected a mapping of one name to a list", _MEND)
-            if len(item) != 1:
+                raise ConfigurationError(f"{where} is {_type(item)}, expected a mapping of one name to a list", _ENTRY)
+            unchecked = kind is Kind.CONTEXT_WINDOW  # LiteLLM looks at the other two before it starts
+            if not item or (len(item) > 1 and not unchecked):
                 how_many = f"{len(item)} keys" if item else "no key"
-                raise ConfigurationError(
-                    f"{where} has {how_many}, expected one", "write an entry of its own for each name"
-                )
-            ((key, targets),) = item.items()
+                raise ConfigurationError(f"{where} has {how_many}, expected one", _ENTRY)
+            key, targets = next(iter(item.items()))
+            if len(item) > 1:
+                many.append(f"[{number}]")
+                targets = () if isinstance(targets, str) else targets  # of which it would take each letter for a name
             found.append({self.name(key, f"the key of {where}"): self.targets(targets, where, key)})
+        if many:
+            self.remarks.append(f"{place}: several keys in {', '.join(many)}, and LiteLLM reads the first: {_ENTRY}")
         return tuple(found)
 
     def targets(self, raw: object, place: str, key: str) -> tuple[str, ...]:

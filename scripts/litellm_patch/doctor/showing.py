@@ -8,14 +8,16 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from litellm_patch.doctor.judging import Verdict, said
+from litellm_patch.doctor.callers import said
+from litellm_patch.doctor.judging import Verdict
 from litellm_patch.names import Rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from litellm_patch.doctor.callers import Reach
     from litellm_patch.doctor.explaining import Explanation
-    from litellm_patch.doctor.judging import Judgement, Reach
+    from litellm_patch.doctor.judging import Judgement
     from litellm_patch.doctor.logs import Rescue, Tally
     from litellm_patch.doctor.verifying import Disagreement
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from litellm_patch.doctor import real_router
-from litellm_patch.doctor.judging import FAILURES, Reach, requests_of
+from litellm_patch.doctor.callers import Reach, requests_of
+from litellm_patch.doctor.reaching import FAILURES
 from litellm_patch.errors import VerificationError
 from litellm_patch.interpreter import is_environment, is_interpreter
 from litellm_patch.names import Config, Kind, Release, Rules, predict, routed

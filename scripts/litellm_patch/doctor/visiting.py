@@ -7,8 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from litellm_patch.doctor.abilities import release_at
+from litellm_patch.doctor.callers import caller_words
 from litellm_patch.doctor.explaining import explain
-from litellm_patch.doctor.judging import caller_words, judge
+from litellm_patch.doctor.judging import judge
 from litellm_patch.doctor.logs import rescues
 from litellm_patch.doctor.proxy import read_proxy
 from litellm_patch.doctor.settings import read_settings
