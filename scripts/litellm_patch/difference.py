@@ -78,7 +78,8 @@ def differences(tree: Tree, release: Release, stock: Mapping[str, bytes]) -> lis
             candidates += [
                 _diff(kind, bring(file.image.path, before, patches), file) for kind, patches in kinds.items()
             ]
-            lines += min(candidates, key=len)
+            nearest = min(candidates, key=len)
+            lines += nearest
     return lines
 
 
