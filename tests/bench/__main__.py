@@ -1,4 +1,7 @@
-"""Measure requests on stock and on both patches, and the tool's own runs; print tables, write JSON and a plot."""
+"""Measure requests on stock and on both patches, and the tool's own runs; print tables, write JSON and a plot.
+
+An interrupt ends the requests of a release; what was measured by then is kept.
+"""
 
 from __future__ import annotations
 
@@ -78,8 +81,13 @@ def _measure(release: Release, options: argparse.Namespace, console: Console) ->
     with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
         task = progress.add_task(f"litellm {release.version}", total=len(wanted))
         with running(release, folder) as workers:
-            rows = measure(release, workers, wanted, options.rounds, lambda _: progress.advance(task))
-            profiles = {}
+            rows, profiles = [], {}
+            try:
+                for row in measure(release, workers, wanted, options.rounds):
+                    rows.append(row)
+                    progress.advance(task)
+            except KeyboardInterrupt:  # the arms are in the middle of something: what there is by now is kept
+                workers.clear()
             for arm, worker in workers.items():
                 worker.ask("configure", **PROFILED)
                 profiles[arm] = worker.ask("profile", count=20)["functions"]

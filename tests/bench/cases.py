@@ -9,7 +9,7 @@ NAMES = ("public", "internal", "alias")
 POSITIONS = ("start", "end", "absent")
 USUAL = 1000  # chains, and teams, where the other one varies
 CHAINS = (0, 10, 100, USUAL, 10_000)
-TEAMS = (10, USUAL, 20_000)
+TEAMS = (USUAL, 10, 20_000)
 
 
 @dataclass(frozen=True)
