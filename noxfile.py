@@ -114,9 +114,10 @@ def apply_all(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """Time apply, status and revert as whole processes, on a real release; measured, never asserted."""
-    session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "matrix"))
-    session.run("python", "-m", "bench", *session.posargs, env={"PYTHONPATH": "scripts:tests"})
+    """Measure requests on stock and on both patches in turns, and the tool; ``-- --quick``, ``-- --output docs``."""
+    session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "matrix", "bench"))
+    folder = f"{session.virtualenv.location}/cells"
+    session.run("python", "-m", "bench", "--folder", folder, *session.posargs, env={"PYTHONPATH": "scripts:tests"})
 
 
 @nox.session(default=False)

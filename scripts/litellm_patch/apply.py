@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
@@ -11,21 +11,22 @@ from litellm_patch.errors import (
     DriftedError,
     FixedUpstreamError,
     PatchedWheelError,
-    PatchError,
     UnsupportedReleaseError,
 )
 from litellm_patch.ledger import is_patched_wheel
 from litellm_patch.locking import alone
 from litellm_patch.record import Marker
 from litellm_patch.replacing import remove_bytecode, replace_files, sweep
+from litellm_patch.series import bring, read_series
 from litellm_patch.target import State, Target, find_target, read_tree, sha256
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from litellm_patch.errors import LitellmPatchError
-    from litellm_patch.ledger import Ledger, Release
-    from litellm_patch.target import SourceFile, Tree
+    from litellm_patch.ledger import Ledger, Release, Step
+    from litellm_patch.target import Tree
 
 _REFUSED = {
     DeniedReleaseError: State.DENIED,
@@ -61,12 +62,13 @@ class Report:
     refusal: LitellmPatchError | None = None
 
 
-def apply(folder: Path, ledger: Ledger) -> Outcome:
+def apply(folder: Path, ledger: Ledger, option: str | None = None) -> Outcome:
     """Patch the litellm in a folder.
 
     Args:
         folder: What `find_target` takes.
         ledger: The releases that are supported.
+        option: An optional patch to apply as well; one that is in already stays, named or not.
 
     Returns:
         What was changed; nothing, if the patch was applied already.
@@ -75,11 +77,11 @@ def apply(folder: Path, ledger: Ledger) -> Outcome:
         LitellmPatchError: Why the patch was refused; nothing was changed, except after a `RollbackError`.
         OSError: A file cannot be read; nothing was changed.
     """
-    return _bring(folder, ledger, State.APPLIED)
+    return _bring(folder, ledger, State.APPLIED, option)
 
 
 def revert(folder: Path, ledger: Ledger) -> Outcome:
-    """Take the patch out of the litellm in a folder.
+    """Take the patch out of the litellm in a folder, and an optional one that is in as well.
 
     Args:
         folder: What `find_target` takes.
@@ -118,21 +120,27 @@ def status(folder: Path, ledger: Ledger) -> Report:
     return Report(target, tree.state, release, tree)
 
 
-def _bring(folder: Path, ledger: Ledger, goal: State) -> Outcome:
+def _bring(folder: Path, ledger: Ledger, goal: State, option: str | None = None) -> Outcome:
     """Bring a target to a state, from the other one or from halfway."""
     target = find_target(folder)
     release = ledger.find(target.version)
+    series = release.series(option)
+    built_in = PatchedWheelError(
+        f"litellm in {target.package} was installed from the patched wheel {target.version}",
+        f"install the stock release instead: pip install 'litellm==={release.version}'",
+    )
     if goal is State.CLEAN and is_patched_wheel(target.version):
-        raise PatchedWheelError(
-            f"litellm in {target.package} was installed from the patched wheel {target.version}",
-            f"install the stock release instead: pip install 'litellm==={release.version}'",
-        )
+        raise built_in
     with alone(target.package):
         tree = read_tree(target, release)
+        if option not in {None, tree.option} and is_patched_wheel(target.version):
+            raise built_in
         if tree.state is State.DRIFTED:
             again = f"reinstall litellm {target.version}, or restore the files, and run this again"
             raise DriftedError("; ".join(tree.troubles), f"{again}; status --diff shows an edit")
-        changes = _plan(target, release, tree, goal)
+        if tree.option:
+            series = release.series(tree.option)
+        changes = _plan(target, series, tree, goal)
         folders = {path.parent for path in (*(file.path for file in tree.files), target.record) if path}
         swept = sweep(folders)
         if changes:
@@ -142,22 +150,19 @@ def _bring(folder: Path, ledger: Ledger, goal: State) -> Outcome:
     return Outcome(target, tuple(changes))
 
 
-def _plan(target: Target, release: Release, tree: Tree, goal: State) -> dict[Path, bytes | None]:
+def _plan(target: Target, series: Sequence[Step], tree: Tree, goal: State) -> dict[Path, bytes | None]:
     """Work out the new content of each file that must change; whenever the marker is there, `RECORD` lists it."""
-    if tree.state is goal:
-        return {}
-    patches = release.read_patch()
     reverse = goal is State.CLEAN
-    wanted: dict[str, bytes] = {}
-    changes: dict[Path, bytes | None] = {}
-    for file in tree.files:
-        data = file.data or b""
-        if file.state is not goal:
-            data = patches[file.image.path].apply(data, file.image.offsets, reverse=reverse)
-            _check_image(file, data, file.image.pre_image if reverse else file.image.post_image, release)
-            changes[file.path] = data
-        wanted[file.image.path] = data
-    marker = None if reverse or tree.record is None else _marker(release, tree)
+    if tree.state is goal and (reverse or tree.option == series[-1].option):
+        return {}
+    patches = read_series(series)
+    wanted = {
+        file.image.path: bring(file.image.path, file.data or b"", patches, reverse=reverse) for file in tree.files
+    }
+    changes: dict[Path, bytes | None] = {
+        file.path: wanted[file.image.path] for file in tree.files if wanted[file.image.path] != file.data
+    }
+    marker = None if reverse or tree.record is None else _marker(series, tree)
     record = tree.with_record(wanted, marker)
     if reverse and target.marker and tree.marker is not None:
         changes[target.marker] = None
@@ -168,19 +173,11 @@ def _plan(target: Target, release: Release, tree: Tree, goal: State) -> dict[Pat
     return changes
 
 
-def _marker(release: Release, tree: Tree) -> bytes:
-    """Give the marker that is there, if it speaks of this very patch, else a new one."""
-    digest = sha256(release.patch.read_bytes())
-    if tree.marker is not None and tree.told and (tree.told.patch, tree.told.sha256) == (release.patch.name, digest):
-        return tree.marker
+def _marker(series: Sequence[Step], tree: Tree) -> bytes:
+    """Give the marker that is there, if it speaks of these very patches, else a new one."""
+    (name, digest), *optional = [(step.name, sha256(step.patch.read_bytes())) for step in series]
     now = datetime.now(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
-    return Marker(release.patch.name, digest, now).dump()
-
-
-def _check_image(file: SourceFile, data: bytes, expected: str, release: Release) -> None:
-    if sha256(data) != expected:
-        raise PatchError(
-            f"{release.patch.name} and the ledger disagree on {file.image.path} of {release.version}: the result's "
-            f"sha256 is {sha256(data)}, expected {expected}",
-            "reinstall litellm-patch",
-        )
+    marker = Marker(name, digest, now, dict(optional))
+    if tree.marker is not None and tree.told and replace(tree.told, applied=now) == marker:
+        return tree.marker
+    return marker.dump()

@@ -7,7 +7,6 @@ import io
 import json
 import os
 import sys
-from dataclasses import asdict
 from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
@@ -114,6 +113,12 @@ def main(ctx: click.Context, patches: Path | None) -> None:
     ctx.obj = patches
 
 
+_with = click.option(
+    "--with",
+    "option",
+    metavar="NAME",
+    help="Put an optional patch in as well: `matching`, which keeps the cost of a lookup flat.",
+)
 _targets = click.argument("targets", type=click.Path(path_type=Path), nargs=-1, required=True, metavar="TARGET...")
 _every = click.option(
     "--all", "every", is_flag=True, help="Take every litellm in every TARGET; the exit code is the first that is not 0."
@@ -123,11 +128,17 @@ _every = click.option(
 @main.command("apply")
 @_targets
 @_every
+@_with
 @click.pass_context
-def apply_command(ctx: click.Context, targets: tuple[Path, ...], *, every: bool) -> None:
+def apply_command(ctx: click.Context, targets: tuple[Path, ...], *, every: bool, option: str | None) -> None:
     """Patch the litellm in TARGET."""
     ledger = _ledger(ctx.obj)
-    _for_each(ctx, targets, lambda place: _tell(verbs.apply(place, ledger), "patched", "already applied"), every=every)
+    _for_each(
+        ctx,
+        targets,
+        lambda place: _tell(verbs.apply(place, ledger, option), "patched", "already applied"),
+        every=every,
+    )
 
 
 @main.command("revert")
@@ -261,10 +272,18 @@ def prove_command(patches: Path | None, cache: Path | None, index_url: str | Non
     help="Make every wheel of RELEASE for such a platform, as '*linux*'; the one that fits this Python unless given.",
 )
 @click.option("--force", is_flag=True, help="Replace a file that is in the way.")
+@_with
 @_index_url
 @click.pass_obj
-def wheel_command(  # noqa: PLR0913 - one argument an option
-    patches: Path | None, what: str, output: Path, platform: str | None, index_url: str | None, *, force: bool
+def wheel_command(  # noqa: PLR0913, PLR0917 - one argument an option
+    patches: Path | None,
+    what: str,
+    output: Path,
+    platform: str | None,
+    option: str | None,
+    index_url: str | None,
+    *,
+    force: bool,
 ) -> None:
     """Make the patched wheel of RELEASE, or from the stock WHEEL.
 
@@ -274,7 +293,7 @@ def wheel_command(  # noqa: PLR0913 - one argument an option
     folder = patches or bundled_folder()
     with _surroundings(folder, None, index_url) as around:
         try:
-            for name, wheel in make_wheels(what, load_ledger(folder), around.index, platform):
+            for name, wheel in make_wheels(what, load_ledger(folder), around.index, platform, option):
                 written = put_wheel(output / name, wheel, force=force)
                 _say(f"{'written' if written else 'there already, byte for byte'}: {output / name}")
         except InvalidVersion as error:
@@ -434,7 +453,10 @@ def _say_findings(findings: Iterable[str]) -> None:
 
 
 def _count(ledger: Ledger) -> str:
-    return f"{len(ledger.releases)} release(s) by {len({release.patch for release in ledger.releases})} patch(es)"
+    own = {release.patch for release in ledger.releases}
+    optional = {step.patch for release in ledger.releases for step in release.options.values()}
+    more = f" and {len(optional)} optional" if optional else ""
+    return f"{len(ledger.releases)} release(s) by {len(own)} patch(es){more}"
 
 
 def _ledger(patches: Path | None) -> Ledger:
@@ -491,6 +513,7 @@ def _show(report: verbs.Report, lines: list[str] | None, *, as_json: bool) -> in
     if report.refusal:
         found, next_step = report.refusal.found, report.refusal.next_step
     elif tree:
+        found += f", with {tree.option}" if tree.option and report.state is State.APPLIED else ""
         found = "; ".join((found, *tree.troubles))
         if report.state is State.APPLIED and is_patched_wheel(report.target.version):
             next_step = "nothing to do; the patch is part of this wheel"
@@ -500,11 +523,13 @@ def _show(report: verbs.Report, lines: list[str] | None, *, as_json: bool) -> in
             "version": str(report.target.version),
             "package": str(report.target.package),
             "files": {file.image.path: file.state.value for file in tree.files} if tree else {},
-            "marker": asdict(tree.told) if tree and tree.told else None,
+            "marker": tree.told.content if tree and tree.told else None,
             "found": found,
             "next": next_step,
             "exit_code": code,
         }
+        if tree and tree.option:
+            answer["with"] = tree.option
         click.echo(json.dumps(answer if lines is None else answer | {"diff": lines}))
     else:
         _say(f"{report.state.value}: {found}")

@@ -6,6 +6,7 @@ import difflib
 from typing import TYPE_CHECKING
 
 from litellm_patch.errors import WheelError
+from litellm_patch.series import bring, read_series
 from litellm_patch.stock import Stock, read_wheel
 from litellm_patch.target import sha256
 
@@ -61,20 +62,24 @@ def differences(tree: Tree, release: Release, stock: Mapping[str, bytes]) -> lis
         stock: Its stock files, by path.
 
     Returns:
-        The lines of a unified diff, without line ends: from the stock or the patched file, whichever is nearer.
+        The lines of a unified diff, without line ends: from the stock file or a patched one, whichever is nearest.
 
     Raises:
         PatchError: The patch does not fit the stock file.
         OSError: The patch cannot be read.
     """
-    patches = release.read_patch()
+    kinds = {"patched": read_series([release])}
+    kinds |= {f"patched with {option}": read_series(release.series(option)) for option in release.options}
     lines: list[str] = []
     for file in tree.files:
         if file.was_edited and file.image.path in stock:
             before = stock[file.image.path]
-            after = patches[file.image.path].apply(before, file.image.offsets)
-            one, other = _diff("stock", before, file), _diff("patched", after, file)
-            lines += one if len(one) <= len(other) else other
+            candidates = [_diff("stock", before, file)]
+            candidates += [
+                _diff(kind, bring(file.image.path, before, patches), file) for kind, patches in kinds.items()
+            ]
+            nearest = min(candidates, key=len)
+            lines += nearest
     return lines
 
 

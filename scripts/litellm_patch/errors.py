@@ -105,6 +105,13 @@ class PatchError(LitellmPatchError):
     meaning = "a patch is damaged, or disagrees with releases.toml"
 
 
+class UnknownOptionError(LitellmPatchError):
+    """The release has no optional patch of that name."""
+
+    exit_code = 70
+    meaning = "--with names an optional patch that this release does not have"
+
+
 class SystemFailureError(LitellmPatchError):
     """The system refused a read or a write; whatever was replaced has been put back."""
 
@@ -272,6 +279,7 @@ EXIT_CODES: dict[int, str] = {
             LogError,
             VerificationError,
             DisagreementError,
+            UnknownOptionError,
         )
     },
 }

@@ -6,7 +6,7 @@ import bisect
 import json
 import re
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
@@ -18,6 +18,7 @@ from litellm_patch.errors import (
     FixedUpstreamError,
     LedgerError,
     PatchError,
+    UnknownOptionError,
     UnsupportedReleaseError,
 )
 from litellm_patch.files import write_whole
@@ -36,6 +37,7 @@ SCHEMA = 1
 WHEEL_LABEL = "fallbacknames"  # the local version of a patched wheel: this, a dot and a number
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _PATCH_NAME = re.compile(r"\w[\w.+-]*\.patch", re.ASCII)
+_OPTION_NAME = re.compile(r"[a-z][a-z0-9]*", re.ASCII)  # a part of a local version too
 _WHEEL_NAME = re.compile(r"litellm-[\w.+-]+\.whl", re.ASCII)
 _HEADER = "# Written by `litellm-patch releases update`; only `fixed` and the denied releases are kept by hand."
 _BY_HAND = {"denied", "fixed"}
@@ -54,36 +56,70 @@ class FileImage:
     offsets: tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class Release:
-    """A supported release."""
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One patch in one release: what it finds in which files, and what it leaves."""
 
     version: Version
-    uploaded: datetime
     patch: Path
-    wheels: Mapping[str, str]
     files: tuple[FileImage, ...]
+    option: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What the patch is called: its path in the patches folder."""
+        return f"{self.option}/{self.patch.name}" if self.option else self.patch.name
 
     def read_patch(self) -> dict[str, FilePatch]:
-        """Read and parse the patch of this release.
+        """Read and parse the patch of this step.
 
         Returns:
-            What `parse_patch` returns, for exactly the files of this release.
+            What `parse_patch` returns, for exactly the files of this step.
 
         Raises:
             PatchError: The patch is damaged, or its files or hunk counts are not those of the ledger.
             OSError: The patch cannot be read.
         """
-        patches = parse_patch(self.patch.read_bytes(), self.patch.name)
+        patches = parse_patch(self.patch.read_bytes(), self.name)
         in_patch = {path: len(patch.hunks) for path, patch in patches.items()}
         in_ledger = {file.path: len(file.offsets) for file in self.files}
         if in_patch != in_ledger:
             raise PatchError(
-                f"{self.patch.name} and {LEDGER_NAME} disagree on files or hunks of {self.version}: "
+                f"{self.name} and {LEDGER_NAME} disagree on files or hunks of {self.version}: "
                 f"{_counts(in_patch)} against {_counts(in_ledger)}",
                 _MEND,
             )
         return patches
+
+
+@dataclass(frozen=True, kw_only=True)
+class Release(Step):
+    """A supported release: its patch, and the optional ones by name, each of which goes on top of that patch."""
+
+    uploaded: datetime
+    wheels: Mapping[str, str]
+    options: Mapping[str, Step] = field(default_factory=dict)
+
+    def series(self, option: str | None) -> tuple[Step, ...]:
+        """Give the patches to apply, in order.
+
+        Args:
+            option: The name of an optional one, or None.
+
+        Returns:
+            The patch of this release, and the optional one if it was named.
+
+        Raises:
+            UnknownOptionError: There is no such optional patch.
+        """
+        if option is None:
+            return (self,)
+        if option not in self.options:
+            raise UnknownOptionError(
+                f"litellm {self.version} has no optional patch {option!r}",
+                f"name one of: {', '.join(self.options)}" if self.options else "leave it out",
+            )
+        return self, self.options[option]
 
 
 @dataclass(frozen=True)
@@ -255,15 +291,24 @@ def dump_ledger(ledger: Ledger) -> bytes:
         lines += ["", "[[releases]]", f"version = {_quote(str(release.version))}", f"uploaded = {uploaded}"]
         lines += [f"patch = {_quote(release.patch.name)}", "", "[releases.wheels]"]
         lines += [f"{_quote(name)} = {_quote(digest)}" for name, digest in sorted(release.wheels.items())]
-        for file in release.files:
-            lines += ["", "[[releases.files]]", f"path = {_quote(file.path)}", f"pre_image = {_quote(file.pre_image)}"]
-            lines += [f"post_image = {_quote(file.post_image)}", f"offsets = {list(file.offsets)}"]
+        lines += _dump_files("releases", release.files)
+        for name, step in sorted(release.options.items()):
+            lines += ["", "[[releases.options]]", f"name = {_quote(name)}", f"patch = {_quote(step.patch.name)}"]
+            lines += _dump_files("releases.options", step.files)
     if ledger.fixed:
         lines += ["", "[fixed]", f"version = {_quote(str(ledger.fixed.version))}"]
         lines += [f"reason = {_quote(ledger.fixed.reason)}"]
     for version, reason in sorted(ledger.denied.items()):
         lines += ["", "[[denied]]", f"version = {_quote(str(version))}", f"reason = {_quote(reason)}"]
     return ("\n".join(lines) + "\n").encode()
+
+
+def _dump_files(table: str, files: Iterable[FileImage]) -> list[str]:
+    lines: list[str] = []
+    for file in files:
+        lines += ["", f"[[{table}.files]]", f"path = {_quote(file.path)}", f"pre_image = {_quote(file.pre_image)}"]
+        lines += [f"post_image = {_quote(file.post_image)}", f"offsets = {list(file.offsets)}"]
+    return lines
 
 
 def save_ledger(folder: Path, ledger: Ledger) -> bool:
@@ -324,17 +369,12 @@ def _quote(text: str) -> str:
 
 def _release(table: dict[str, Any], place: str, folder: Path) -> Release:
     """Check one entry of `releases`."""
-    _keys(table, {"version", "uploaded", "patch", "wheels", "files"}, place)
+    _keys(table, {"version", "uploaded", "patch", "wheels", "files"}, place, optional={"options"})
     version = _version(table, place)
     place = f"{place} ({version})"
     uploaded = _get(table, "uploaded", datetime, place)
     if uploaded.tzinfo is None:
         _fail(place, "uploaded must say its time zone")
-    patch = _get(table, "patch", str, place)
-    if not _PATCH_NAME.fullmatch(patch):
-        _fail(place, f"patch must be a file name that ends in .patch, not {patch!r}")
-    if not (folder / patch).is_file():
-        _fail(place, f"patch {patch!r} is unknown: there is no such file beside {LEDGER_NAME}")
     wheels = _get(table, "wheels", dict, place)
     if not wheels:
         _fail(place, "wheels must not be empty")
@@ -342,9 +382,42 @@ def _release(table: dict[str, Any], place: str, folder: Path) -> Release:
         if not _WHEEL_NAME.fullmatch(name):
             _fail(place, f"wheels: {name!r} is not the name of a litellm wheel")
         _sha256(wheels, name, f"{place}, wheels")
+    patch, files = _patch(table, place, folder), _files(table, place)
+    entries = _tables(table, "options", place) if "options" in table else ()
+    options = [_option(entry, where, folder, version, files) for where, entry in entries]
+    _unique([name for name, _ in options], "name", place)
+    return Release(version=version, patch=patch, files=files, uploaded=uploaded, wheels=wheels, options=dict(options))
+
+
+def _option(
+    table: dict[str, Any], place: str, folder: Path, version: Version, below: Iterable[FileImage]
+) -> tuple[str, Step]:
+    """Check one entry of `releases.options`, a patch in the folder of its name."""
+    _keys(table, {"name", "patch", "files"}, place)
+    name = _get(table, "name", str, place)
+    if not _OPTION_NAME.fullmatch(name):
+        _fail(place, f"name must be that of a folder with patches, not {name!r}")
+    files = _files(table, place)
+    found = {(file.path, file.post_image) for file in below}
+    for file in files:
+        if (file.path, file.pre_image) not in found:
+            _fail(place, f"pre_image of {file.path} must be the post_image of the release's own patch")
+    return name, Step(version=version, patch=_patch(table, place, folder / name), files=files, option=name)
+
+
+def _patch(table: dict[str, Any], place: str, folder: Path) -> Path:
+    patch = _get(table, "patch", str, place)
+    if not _PATCH_NAME.fullmatch(patch):
+        _fail(place, f"patch must be a file name that ends in .patch, not {patch!r}")
+    if not (folder / patch).is_file():
+        _fail(place, f"patch {patch!r} is unknown: there is no such file in {folder}")
+    return folder / patch
+
+
+def _files(table: dict[str, Any], place: str) -> tuple[FileImage, ...]:
     files = tuple(_file(entry, where) for where, entry in _tables(table, "files", place))
     _unique([file.path for file in files], "path", place)
-    return Release(version, uploaded, folder / patch, wheels, files)
+    return files
 
 
 def _file(table: dict[str, Any], place: str) -> FileImage:

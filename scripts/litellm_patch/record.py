@@ -6,7 +6,7 @@ import base64
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,15 +17,21 @@ MARKER_NAME = "litellm-patch.json"
 
 @dataclass(frozen=True)
 class Marker:
-    """What was applied: the name of the patch file, its sha256, and the time in UTC."""
+    """What was applied: the name of the patch file, its sha256, the time in UTC, and likewise any optional patch."""
 
     patch: str
     sha256: str
     applied: str
+    optional: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def content(self) -> dict[str, object]:
+        """What it says, without what it does not speak of."""
+        return {key: value for key, value in asdict(self).items() if value != {}}
 
     def dump(self) -> bytes:
         """Give the content of the marker's file."""
-        return (json.dumps(asdict(self), indent=1) + "\n").encode()
+        return (json.dumps(self.content, indent=1) + "\n").encode()
 
 
 def read_marker(data: bytes) -> Marker | None:
@@ -39,9 +45,10 @@ def read_marker(data: bytes) -> Marker | None:
     """
     try:
         marker = Marker(**json.loads(data))
-    except (RecursionError, TypeError, ValueError):
+        texts = (marker.patch, marker.sha256, marker.applied, *marker.optional.values())
+    except (AttributeError, RecursionError, TypeError, ValueError):
         return None
-    return marker if all(type(value) is str for value in asdict(marker).values()) else None
+    return marker if all(type(text) is str for text in texts) else None
 
 
 def record_with(record: bytes, contents: Mapping[str, bytes]) -> bytes:

@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.parser import HeaderParser
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -83,23 +83,39 @@ class Target:
 
 @dataclass(frozen=True)
 class SourceFile:
-    """A file that the patch changes, as it was read; `data` is None if it is missing."""
+    """A file that the patch changes, as it was read; `data` is None if it is missing.
+
+    Attributes:
+        options: What each optional patch that changes it, too, leaves, by name.
+    """
 
     image: FileImage
     path: Path
     data: bytes | None
+    options: Mapping[str, FileImage] = field(default_factory=dict)
 
     @property
     def state(self) -> State:
         """Clean, applied or drifted."""
-        known = {self.image.pre_image: State.CLEAN, self.image.post_image: State.APPLIED}
-        return State.DRIFTED if self.data is None else known.get(sha256(self.data), State.DRIFTED)
+        return State.DRIFTED if self.data is None else self._known.get(sha256(self.data), State.DRIFTED)
+
+    @property
+    def option(self) -> str | None:
+        """The optional patch that is in as well."""
+        found = None if self.data is None else sha256(self.data)
+        return next((name for name, image in self.options.items() if image.post_image == found), None)
 
     @property
     def was_edited(self) -> bool:
         """Whether it drifted by its text, and not only by line ends."""
-        known = {self.image.pre_image, self.image.post_image}
-        return self.data is not None and known.isdisjoint(map(sha256, (self.data, self.data.replace(b"\r\n", b"\n"))))
+        return self.data is not None and self._known.keys().isdisjoint(
+            map(sha256, (self.data, self.data.replace(b"\r\n", b"\n")))
+        )
+
+    @property
+    def _known(self) -> dict[str, State]:
+        patched = (self.image, *self.options.values())
+        return {self.image.pre_image: State.CLEAN, **{image.post_image: State.APPLIED for image in patched}}
 
     @property
     def trouble(self) -> str:
@@ -139,6 +155,11 @@ class Tree:
         return State.PARTIAL if self.troubles else states.pop()
 
     @property
+    def option(self) -> str | None:
+        """The optional patch that is in as well, at least in part."""
+        return next(filter(None, (file.option for file in self.files)), None)
+
+    @property
     def told(self) -> Marker | None:
         """What the marker says, if there is one and it can be read."""
         return None if self.marker is None else read_marker(self.marker)
@@ -152,8 +173,10 @@ class Tree:
             if self.told:  # by this patch, or by another revision of it that only its own tool can take out
                 troubles.append(f"{MARKER_NAME} says that {self.told.patch} was applied at {self.told.applied}")
             return tuple(troubles)
-        if len(states) > 1:
-            return tuple(f"{file.image.path} is {_IN_WORDS[file.state]}" for file in self.files)
+        lacking = [file.image.path for file in self.files if self.option in file.options and not file.option]
+        if len(states) > 1 or lacking:
+            troubles = [f"{file.image.path} is {_IN_WORDS[file.state]}" for file in self.files]
+            return (*troubles, *(f"{path} lacks {self.option}" for path in lacking))
         return tuple(self._bookkeeping(states.pop()))
 
     def with_record(self, contents: Mapping[str, bytes], marker: bytes | None) -> bytes | None:
@@ -269,7 +292,13 @@ def read_tree(target: Target, release: Release) -> Tree:
         path = target.package.parent / image.path
         # the real folder, so that a symlinked package stays a link; not the real file, which may be a cache's
         path = Path(os.path.realpath(path.parent), path.name)
-        files.append(SourceFile(image, path, _content(path)))
+        options = {
+            name: changed
+            for name, step in release.options.items()
+            for changed in step.files
+            if changed.path == image.path
+        }
+        files.append(SourceFile(image, path, _content(path), options))
     row = os.fsencode(f"{target.dist_info.name}/{MARKER_NAME}") if target.dist_info else b""
     return Tree(tuple(files), _content(target.record), _content(target.marker), row)
 

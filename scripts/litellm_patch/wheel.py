@@ -22,25 +22,27 @@ from litellm_patch.errors import (
     NoWheelError,
     OutputExistsError,
     PatchedWheelError,
-    PatchError,
     WheelError,
 )
 from litellm_patch.files import write_whole
 from litellm_patch.ledger import LEDGER_NAME, WHEEL_LABEL, is_patched_wheel
 from litellm_patch.record import record_with
+from litellm_patch.series import bring, read_series
 from litellm_patch.target import NAME, SourceFile, State, sha256
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from litellm_patch.index import Index
-    from litellm_patch.ledger import Ledger, Release
+    from litellm_patch.ledger import Ledger, Release, Step
 
 REVISION = 1  # of the patched wheels; count it up when a patch changes, so that a version never means two wheels
 _LOCAL_HEADER = struct.Struct("<26xHH")  # of a zip's member: the lengths of its name and its extra field, at the end
 
 
-def make_wheels(what: str, ledger: Ledger, index: Index, platform: str | None = None) -> Iterator[tuple[str, bytes]]:
+def make_wheels(
+    what: str, ledger: Ledger, index: Index, platform: str | None = None, option: str | None = None
+) -> Iterator[tuple[str, bytes]]:
     """Make patched wheels, one after the other: they are large.
 
     Args:
@@ -49,6 +51,7 @@ def make_wheels(what: str, ledger: Ledger, index: Index, platform: str | None = 
         index: Where to fetch a release's wheels; not asked for the path of a wheel.
         platform: Take every wheel whose platform tag matches this pattern; of a release without it, the one that fits
             the running Python best.
+        option: An optional patch to put in as well.
 
     Yields:
         The name and the content of each wheel.
@@ -63,6 +66,7 @@ def make_wheels(what: str, ledger: Ledger, index: Index, platform: str | None = 
     if is_patched_wheel(version):
         raise PatchedWheelError(f"{what} is a patched wheel already", "install it, or name the stock wheel or release")
     release = ledger.find(version)
+    series = release.series(option)
     for name in _chosen(release, given, platform):
         data = given.read_bytes() if given else _fetched(release, name, index)
         if sha256(data) != release.wheels[name]:
@@ -70,10 +74,10 @@ def make_wheels(what: str, ledger: Ledger, index: Index, platform: str | None = 
                 f"{name} has sha256 {sha256(data)}, expected {release.wheels[name]}", "fetch it again from PyPI"
             )
         try:
-            wheel = _repacked(data, release)
+            wheel = _repacked(data, release, series)
         except (zipfile.BadZipFile, zlib.error, struct.error, KeyError, RuntimeError) as error:
             raise WheelError(f"{name} is not a wheel of litellm: {error}", "fetch it again from PyPI") from error
-        yield name.replace(f"{release.version}", f"{_patched_version(release)}", 1), wheel
+        yield name.replace(f"{release.version}", f"{_patched_version(series)}", 1), wheel
 
 
 def put_wheel(path: Path, wheel: bytes, *, force: bool) -> bool:
@@ -100,8 +104,10 @@ def put_wheel(path: Path, wheel: bytes, *, force: bool) -> bool:
     return True
 
 
-def _patched_version(release: Release) -> Version:
-    return Version(f"{release.version}+{WHEEL_LABEL}.{REVISION}")
+def _patched_version(series: Sequence[Step]) -> Version:
+    """Give the version of a patched wheel, which names an optional patch."""
+    options = [f".{step.option}" for step in series if step.option]
+    return Version(f"{series[0].version}+{WHEEL_LABEL}.{REVISION}{''.join(options)}")
 
 
 def _stated_version(wheel: Path) -> Version:
@@ -149,16 +155,16 @@ def _fetched(release: Release, name: str, index: Index) -> bytes:
         return Path(scratch, name).read_bytes()
 
 
-def _repacked(data: bytes, release: Release) -> bytes:
+def _repacked(data: bytes, release: Release, series: Sequence[Step]) -> bytes:
     """Give a stock wheel with the patch, the new version, and the old order, times and modes.
 
     What zlib makes differs between builds of Python, and the same wheel must give the same bytes everywhere: members
     that stay as they are keep their packed bytes, and those that change are stored without packing.
     """
-    old_stem, new_stem = f"{NAME}-{release.version}", f"{NAME}-{_patched_version(release)}"
+    old_stem, new_stem = f"{NAME}-{release.version}", f"{NAME}-{_patched_version(series)}"
     result = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(result, "w") as new:
-        changed = _changed_members(old, old_stem, new_stem, release)
+        changed = _changed_members(old, old_stem, new_stem, release, series)
         for info in old.infolist():
             member = copy.copy(info)
             member.filename = _renamed(info.filename, old_stem, new_stem)
@@ -175,22 +181,19 @@ def _repacked(data: bytes, release: Release) -> bytes:
     return result.getvalue()
 
 
-def _changed_members(wheel: zipfile.ZipFile, old_stem: str, new_stem: str, release: Release) -> Mapping[str, bytes]:
-    """Apply the patch, and give the new content of each member that changes, by its old name."""
-    patches = release.read_patch()
+def _changed_members(
+    wheel: zipfile.ZipFile, old_stem: str, new_stem: str, release: Release, series: Sequence[Step]
+) -> Mapping[str, bytes]:
+    """Apply the patches, and give the new content of each member that changes, by its old name."""
+    patches = read_series(series)
     changed: dict[str, bytes] = {}
     for image in release.files:
         stock = SourceFile(image, Path(image.path), wheel.read(image.path))
         if stock.state is not State.CLEAN:  # upstream makes the Windows wheels from a CRLF checkout
             raise WheelError(f"this wheel cannot be patched: {stock.trouble}", "take the wheel of another platform")
-        changed[image.path] = patches[image.path].apply(stock.data or b"", image.offsets)
-        if sha256(changed[image.path]) != image.post_image:
-            raise PatchError(
-                f"{release.patch.name} makes {image.path} something else than the ledger says",
-                "reinstall litellm-patch",
-            )
+        changed[image.path] = bring(image.path, stock.data or b"", patches)
     metadata, record = f"{old_stem}.dist-info/METADATA", f"{old_stem}.dist-info/RECORD"
-    version = f"Version: {_patched_version(release)}".encode()
+    version = f"Version: {_patched_version(series)}".encode()
     changed[metadata] = re.sub(rb"(?m)^Version:[^\r\n]*", version, wheel.read(metadata), count=1)
     rows = record_with(wheel.read(record), changed).decode().splitlines(keepends=True)
     changed[record] = "".join(_renamed(row, old_stem, new_stem) for row in rows).encode()

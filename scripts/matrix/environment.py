@@ -198,16 +198,18 @@ def create(folder: Path, release: Release, requirements: Path | None = None) -> 
     return environment
 
 
-def apply_patch(environment: Environment) -> None:
+def apply_patch(environment: Environment, option: str | None = None) -> None:
     """Patch an environment with the command that an operator uses, and verify the result.
 
     Args:
-        environment: a stock one.
+        environment: a stock one, or one that is patched without the optional patch.
+        option: an optional patch to apply as well.
 
     Raises:
         UntrustedEnvironmentError: the command failed, or the result is not patched; says why.
     """
-    _run(sys.executable, "-m", "litellm_patch", "apply", environment.folder)
+    options = ("--with", option) if option else ()
+    _run(sys.executable, "-m", "litellm_patch", "apply", environment.folder, *options)
     environment.verify(State.APPLIED)
 
 

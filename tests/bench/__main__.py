@@ -1,79 +1,98 @@
-"""Time whole runs of apply, status and revert on a real release, beside the start of the interpreter alone."""
+"""Measure requests on stock and on both patches, and the tool's own runs; print tables, write JSON and a plot.
+
+An interrupt ends the requests of a release; what was measured by then is kept.
+"""
 
 from __future__ import annotations
 
 import argparse
-import statistics
-import subprocess
+import json
+import platform
 import sys
-import tempfile
-import time
+from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from packaging.version import InvalidVersion, Version
 from rich.console import Console
-from rich.table import Table
+from rich.progress import Progress
 
+from bench.arms import ARMS, BrokenArmError, running
+from bench.cases import cases
+from bench.measuring import measure
+from bench.plot import draw
+from bench.showing import show
+from bench.tool import time_tool
 from litellm_patch.errors import LitellmPatchError
+from litellm_patch.files import write_whole
 from litellm_patch.ledger import bundled_folder, load_ledger
-from matrix.environment import UntrustedEnvironmentError, create, find_release
+from matrix.environment import UntrustedEnvironmentError
+from matrix.selection import SELECTIONS, select
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-RUNS = 20
+    from litellm_patch.ledger import Release
+
+PROFILED = {"caller": "public", "key": None, "chains": 1000, "position": "end"}
 
 
-def measure(steps: Sequence[tuple[str, Sequence[str | Path]]], runs: int) -> dict[str, list[float]]:
-    """Run commands in turn, so that each finds what the one before it left.
-
-    Args:
-        steps: name and command of each.
-        runs: how often the whole turn is taken.
-
-    Returns:
-        The seconds of each run, by name; the first turn warms up and is left out.
-    """
-    seconds: dict[str, list[float]] = {name: [] for name, _ in steps}
-    for turn in range(runs + 1):
-        for name, command in steps:
-            start = time.perf_counter()
-            subprocess.run(command, stdout=subprocess.DEVNULL, check=False)  # noqa: S603 - our own tool
-            if turn:
-                seconds[name].append(time.perf_counter() - start)
-    return seconds
-
-
-def main(arguments: list[str]) -> int:
-    """Make an environment, measure, and print a table.
+def main(arguments: Sequence[str]) -> int:
+    """Measure, and leave what came out.
 
     Args:
-        arguments: ``--runs`` and the release; the newest of the ledger unless given.
+        arguments: see ``--help``.
 
     Returns:
-        0, or 2 if the environment cannot be made.
+        0, or 2 if something could not be measured.
     """
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
-    parser.add_argument("release", nargs="?", default=str(load_ledger(bundled_folder()).releases[-1].version))
-    parser.add_argument("--runs", type=int, default=RUNS)
+    parser.add_argument("--folder", type=Path, required=True, help="where environments are made")
+    parser.add_argument("--output", type=Path, default=Path(".cache/bench"), help="for JSON and plot (%(default)s)")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--release", help="one release")
+    which.add_argument("--select", choices=SELECTIONS, default="edges", help="which releases (default: %(default)s)")
+    parser.add_argument("--quick", action="store_true", help="one size only")
+    parser.add_argument("--rounds", type=int, default=15, help="turns of each arm (default: %(default)s)")
+    parser.add_argument("--runs", type=int, default=20, help="runs of the tool (default: %(default)s)")
     options = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory(prefix="litellm-patch-bench-") as folder:
-        target = Path(folder, "venv")
-        try:
-            create(target, find_release(options.release))
-        except (LitellmPatchError, UntrustedEnvironmentError) as error:
-            Console(stderr=True, markup=False, highlight=False, soft_wrap=True).print(f"error: {error}")
-            return 2
-        tool = [sys.executable, "-m", "litellm_patch"]
-        steps: list[tuple[str, Sequence[str | Path]]] = [("interpreter alone", [sys.executable, "-c", "pass"])]
-        steps += [("--version", [*tool, "--version"])]
-        steps += [(verb, [*tool, verb, target]) for verb in ("status", "apply", "revert")]
-        seconds = measure(steps, options.runs)
-    table = Table("run", "least", "median", "most", title=f"litellm {options.release}, {options.runs} runs, in ms")
-    for name, values in seconds.items():
-        table.add_row(name, *(f"{1000 * kind(values):.0f}" for kind in (min, statistics.median, max)))
-    Console().print(table)
+    console = Console(markup=False, highlight=False, soft_wrap=True)
+    try:
+        ledger = load_ledger(bundled_folder())
+        one = options.release
+        releases = [ledger.find(Version(one))] if one else select(ledger.releases, options.select)
+        found = [_measure(release, options, console) for release in releases]
+    except (LitellmPatchError, UntrustedEnvironmentError, BrokenArmError, InvalidVersion) as error:
+        Console(stderr=True, markup=False, highlight=False, soft_wrap=True).print(f"error: {error}")
+        return 2
+    measured = datetime.now(timezone.utc).date().isoformat()
+    content = {"measured": measured, "python": platform.python_version(), "releases": found}
+    options.output.mkdir(parents=True, exist_ok=True)
+    write_whole(options.output / "bench.json", (json.dumps(content, indent=1) + "\n").encode())
+    write_whole(options.output / "bench.svg", draw(content))
+    for part in show(content):
+        console.print(part)
     return 0
+
+
+def _measure(release: Release, options: argparse.Namespace, console: Console) -> dict[str, Any]:
+    folder = options.folder.resolve()
+    wanted = cases(quick=options.quick)
+    with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
+        task = progress.add_task(f"litellm {release.version}", total=len(wanted))
+        with running(release, folder) as workers:
+            rows, profiles = [], {}
+            try:
+                for row in measure(release, workers, wanted, options.rounds):
+                    rows.append(row)
+                    progress.advance(task)
+            except KeyboardInterrupt:  # the arms are in the middle of something: what there is by now is kept
+                workers.clear()
+            for arm, worker in workers.items():
+                worker.ask("configure", **PROFILED)
+                profiles[arm] = worker.ask("profile", count=20)["functions"]
+        tool = time_tool(release, folder / "tool", options.runs)
+    return {"release": str(release.version), "arms": list(ARMS), "rows": rows, "profiles": profiles, "tool": tool}
 
 
 if __name__ == "__main__":

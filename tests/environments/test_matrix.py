@@ -209,7 +209,7 @@ def test_a_cell_with_a_wrong_arm_shows_all_of_it_and_leaves_no_result(
 
     assert not passed
     assert said.count("details of") == 1
-    assert f"{wrong} arm: details of {wrong}\na summary" in said
+    assert f"{wrong}: details of {wrong}\na summary" in said
     assert not (tmp_path / "results").exists()
 
 

@@ -35,6 +35,7 @@ PATCHED = {
     ROUTER: b"import groups\n\n\n" + _TWIN % b"completion" + _FIXED % b"acompletion" + b"END = 'still none'",
     HANDLER: "TEXT = 'é'\r and a lone return\n".encode() + _FIXED % b"handle" + b"MORE = 1\n",
 }
+MATCHED = PATCHED[HANDLER].replace(b"MORE = 1", b"MORE = 2")
 
 
 def digest(data: bytes) -> str:
@@ -116,6 +117,23 @@ def write_ledger(
     text += '\n[[denied]]\nversion = "1.82.7"\nreason = "malicious upload"\n'
     (folder / "releases.toml").write_text(text)
     return folder
+
+
+def add_option(folder: Path, before: bytes = PATCHED[HANDLER], after: bytes = MATCHED) -> Path:
+    """Give the release of a patches folder an optional patch of the handler, called `matching`, and give its path."""
+    patch = make_patch({HANDLER: before}, {HANDLER: after})
+    (folder / "matching").mkdir(exist_ok=True)
+    path = folder / "matching" / f"{VERSION}.patch"
+    path.write_bytes(patch)
+    ledger = folder / "releases.toml"
+    text, denied, rest = ledger.read_text().partition("\n[[denied]]")
+    option = (
+        f'\n[[releases.options]]\nname = "matching"\npatch = "{VERSION}.patch"\n\n[[releases.options.files]]\n'
+        f'path = "{HANDLER}"\npre_image = "{digest(before)}"\npost_image = "{digest(after)}"\n'
+        f"offsets = {[0] * patch.count(b'@@ -')}\n"
+    )
+    ledger.write_text(text + option + denied + rest)
+    return path
 
 
 def fix_upstream(folder: Path) -> None:

@@ -25,13 +25,32 @@ def test_every_patch_is_used() -> None:
     assert used == set(PATCHES.glob("*.patch"))
 
 
+def test_every_release_has_the_optional_patch() -> None:
+    steps = [release.options["matching"] for release in load_ledger(PATCHES).releases]
+    assert all(step.read_patch() for step in steps)
+    assert {step.patch for step in steps} == set(PATCHES.glob("*/*.patch"))
+
+
 @pytest.mark.parametrize("patch", sorted(PATCHES.glob("*.patch")), ids=lambda path: path.name)
 def test_every_patch_can_be_mailed_and_says_what_it_is(patch: Path) -> None:
     message, separator, diff = patch.read_text().partition("\n---\n")
 
-    assert re.match(r"From [0-9a-f]{40} Mon Sep 17 00:00:00 2001\nFrom: .+ <.+@.+>\nDate: ", message)
-    assert "\nSubject: [PATCH] fix(router): " in message
-    assert [field for field in FIELDS if f"\n{field}: " not in message] == []
+    _check_mail(message, "fix(router): ")
     assert all(f"litellm/issues/{issue}\n" in message for issue in (28019, 10317, 34027))
     assert separator
     assert "\ndiff --git a/litellm/" in diff
+
+
+@pytest.mark.parametrize("patch", sorted(PATCHES.glob("*/*.patch")), ids=lambda path: path.name)
+def test_every_optional_patch_can_be_mailed_and_says_what_it_is(patch: Path) -> None:
+    message, separator, diff = patch.read_text().partition("\n---\n")
+
+    _check_mail(message, "perf(router): ", without={"Bug"})
+    assert separator
+    assert "\ndiff --git a/litellm/" in diff
+
+
+def _check_mail(message: str, subject: str, without: frozenset[str] | set[str] = frozenset()) -> None:
+    assert re.match(r"From [0-9a-f]{40} Mon Sep 17 00:00:00 2001\nFrom: .+ <.+@.+>\nDate: ", message)
+    assert f"\nSubject: [PATCH] {subject}" in message
+    assert [field for field in FIELDS if f"\n{field}: " not in message and field not in without] == []

@@ -21,7 +21,20 @@ from litellm_patch.apply import status
 from litellm_patch.cli import main
 from litellm_patch.ledger import bundled_folder, load_ledger
 from litellm_patch.target import State
-from patching.factory import PATCHED, ROUTER, STOCK, VERSION, digest, record_row, snapshot, write_install, write_ledger
+from patching.factory import (
+    HANDLER,
+    MATCHED,
+    PATCHED,
+    ROUTER,
+    STOCK,
+    VERSION,
+    add_option,
+    digest,
+    record_row,
+    snapshot,
+    write_install,
+    write_ledger,
+)
 from patching.fake_index import PAGE, Answer, FakeIndex, make_wheel
 
 if TYPE_CHECKING:
@@ -159,6 +172,19 @@ def test_only_the_patch_and_the_version_change(shop: Shop) -> None:
     assert shop.index.hits == []
 
 
+def test_an_optional_patch_goes_in_and_into_the_version(shop: Shop) -> None:
+    add_option(shop.root / "patches")
+    assert "'nonsense'; name one of: matching" in shop.expect(70, shop.stock, "--with", "nonsense")
+    shop.expect(0, shop.stock, "--with", "matching")
+    (made,) = shop.output.iterdir()
+    assert made.name == f"litellm-{MADE}.matching-py3-none-any.whl"
+    files = readable(made.read_bytes())
+    assert (files[ROUTER], files[HANDLER]) == (PATCHED[ROUTER], MATCHED)
+    assert f"\nVersion: {MADE}.matching\n" in files[f"litellm-{MADE}.matching.dist-info/METADATA"].decode()
+    shop.expect(0, shop.stock)
+    assert readable(shop.made.read_bytes())[HANDLER] == PATCHED[HANDLER]
+
+
 def test_the_bytes_depend_on_nothing_else(shop: Shop) -> None:
     """The hash holds on every Python: whoever changes how wheels are written must count up `REVISION`."""
     shop.expect(0, shop.stock)
@@ -243,7 +269,7 @@ def test_a_wheel_with_crlf_line_ends_is_refused(shop: Shop) -> None:
 def test_a_patch_that_does_something_else_is_refused(shop: Shop) -> None:
     patch = shop.root / "patches" / f"{VERSION}.patch"
     patch.write_bytes(patch.read_bytes().replace(b"+MORE = 1", b"+MORE = 2"))
-    assert "something else than the ledger says" in shop.expect(21, shop.stock)
+    assert "and the ledger disagree on" in shop.expect(21, shop.stock)
 
 
 @pytest.mark.parametrize(("owner", "name"), [(os, "fsync"), (Path, "replace")])

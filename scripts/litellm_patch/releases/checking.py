@@ -6,7 +6,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from litellm_patch.errors import PatchError
-from litellm_patch.ledger import LEDGER_NAME, Ledger, Release, dump_ledger, load_ledger
+from litellm_patch.ledger import LEDGER_NAME, Ledger, Step, dump_ledger, load_ledger
 from litellm_patch.releases.offers import refusal_of, supported_offers
 from litellm_patch.releases.ranges import RangePatch, make_entry, patch_for, read_patch, touched_by
 from litellm_patch.releases.surroundings import fetch_stock
@@ -39,40 +39,45 @@ def check(folder: Path, around: Surroundings | None) -> list[str]:
     if dump_ledger(ledger) != (folder / LEDGER_NAME).read_bytes():
         findings.append(f"{LEDGER_NAME} is not in the form that update writes")
     patches: list[RangePatch] = []
-    for path in sorted(folder.glob("*.patch")):
+    used = {step.patch for release in ledger.releases for step in (release, *release.options.values())}
+    for path in sorted((*folder.glob("*.patch"), *folder.glob("*/*.patch"))):
+        option = None if path.parent == folder else path.parent.name
+        name = path.relative_to(folder).as_posix()
         try:
-            patches.append(read_patch(path))
+            patches.append(read_patch(path, option))
         except (OSError, PatchError) as error:
-            findings.append(f"{path.name} cannot be used: {error}")
-        if path not in {release.patch for release in ledger.releases}:
-            findings.append(f"{path.name} is used by no release")
+            findings.append(f"{name} cannot be used: {error}")
+        if path not in used:
+            findings.append(f"{name} is used by no release")
     for one, other in combinations(patches, 2):
         if one.edits == other.edits:
-            findings.append(f"{other.path.name} does the same as {one.path.name}")
+            findings.append(f"{other.name} does the same as {one.name}")
     for release in ledger.releases:
-        findings += _check_entry(release, patches)
+        for step in (release, *release.options.values()):
+            findings += _check_step(step, [patch for patch in patches if patch.option == step.option])
     if around:
-        findings += _check_index(ledger, sorted(patches, key=lambda patch: patch.first), around)
+        own = [patch for patch in patches if patch.option is None]
+        findings += _check_index(ledger, sorted(own, key=lambda patch: patch.first), around)
     return findings
 
 
-def _check_entry(release: Release, patches: Iterable[RangePatch]) -> list[str]:
-    """Check an entry against the patches that can be read."""
+def _check_step(step: Step, patches: Iterable[RangePatch]) -> list[str]:
+    """Check one patch of an entry against those of its name that can be read."""
     findings: list[str] = []
     for patch in patches:
-        if patch.path == release.patch:
-            if release.version < patch.first:
-                findings.append(f"{patch.path.name} serves litellm {release.version}, which is older than its name")
+        if patch.path == step.patch:
+            if step.version < patch.first:
+                findings.append(f"{patch.name} serves litellm {step.version}, which is older than its name")
             try:
-                release.read_patch()
+                step.read_patch()
             except PatchError as error:
                 findings.append(str(error))
-    firsts = {patch.path: patch.first for patch in patches}
-    start = firsts.get(release.patch)
+    firsts = {patch.name: patch.first for patch in patches}
+    start = firsts.get(step.name)
     findings += [
-        f"the ranges of {release.patch.name} and {path.name} overlap at litellm {release.version}"
-        for path, first in firsts.items()
-        if start is not None and start < first <= release.version
+        f"the ranges of {step.name} and {name} overlap at litellm {step.version}"
+        for name, first in firsts.items()
+        if start is not None and start < first <= step.version
     ]
     return findings
 

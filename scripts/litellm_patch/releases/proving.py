@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from litellm_patch.errors import PatchError, ProofError
-from litellm_patch.ledger import LEDGER_NAME, Ledger, Release, load_ledger
+from litellm_patch.ledger import LEDGER_NAME, Ledger, Step, load_ledger
 from litellm_patch.proof import changed_names
 from litellm_patch.releases.ranges import MEND, read_patches, touched_by
 from litellm_patch.releases.surroundings import fetch_stock
@@ -42,26 +42,27 @@ def prove(folder: Path, around: Surroundings) -> tuple[Ledger, list[str]]:
     expected: dict[Path, tuple[Version, frozenset[str]]] = {}
     for done, release in enumerate(ledger.releases):
         around.step("proving", done, len(ledger.releases))
-        try:
-            names = _prove(release, stock)
-        except (PatchError, ProofError) as error:
-            findings.append(f"litellm {release.version}: {error}")
-            continue
-        first, usual = expected.setdefault(release.patch, (release.version, names))
-        if names != usual:
-            findings.append(
-                f"litellm {release.version}: {release.patch.name} does not change the same as in {first}: "
-                f"only here {_listed(names - usual)}, only there {_listed(usual - names)}"
-            )
+        have = dict(stock.read(release.version, release.wheels) or {})
+        for step in (release, *release.options.values()):
+            try:
+                names = _prove(step, have if step is release else dict(have))
+            except (PatchError, ProofError) as error:
+                findings.append(f"litellm {release.version}: {error}")
+                break
+            first, usual = expected.setdefault(step.patch, (release.version, names))
+            if names != usual:
+                findings.append(
+                    f"litellm {release.version}: {step.name} does not change the same as in {first}: "
+                    f"only here {_listed(names - usual)}, only there {_listed(usual - names)}"
+                )
     return ledger, findings
 
 
-def _prove(release: Release, stock: Stock) -> frozenset[str]:
-    """Prove one entry, and give the names of all that its patch changes."""
-    have = stock.read(release.version, release.wheels) or {}
-    patches = release.read_patch()
+def _prove(step: Step, have: dict[str, bytes]) -> frozenset[str]:
+    """Prove one patch of an entry, leave the files as it does, and give the names of all that it changes."""
+    patches = step.read_patch()
     names: set[str] = set()
-    for image in release.files:
+    for image in step.files:
         before, patch = have.get(image.path, b""), patches[image.path]
         if sha256(before) != image.pre_image:
             raise ProofError(f"{image.path} has sha256 {sha256(before)}, not {image.pre_image}", "run releases update")
@@ -79,6 +80,7 @@ def _prove(release: Release, stock: Stock) -> frozenset[str]:
         names |= {f"{image.path}:{name}" for name in changed_names(before, after)}
         if patch.apply(after, image.offsets, reverse=True) != before:
             raise ProofError(f"{image.path} does not come back byte for byte", MEND)
+        have[image.path] = after
     return frozenset(names)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from litellm_patch.errors import IndexFailureError, LedgerError
 from litellm_patch.ledger import LEDGER_NAME, Ledger, Release, load_by_hand, load_ledger, save_ledger
 from litellm_patch.releases.offers import asked_offer, supported_offers
-from litellm_patch.releases.ranges import make_entry, patch_for, read_patches, touched_by
+from litellm_patch.releases.ranges import make_entry, patch_for, read_options, read_patches, touched_by
 from litellm_patch.releases.surroundings import fetch_stock
 from litellm_patch.stock import Stock
 
@@ -37,7 +37,7 @@ def update(folder: Path, around: Surroundings, versions: Collection[Version] = (
         LitellmPatchError: Why it cannot be written; the old file is as it was.
         OSError: A file cannot be read or written; the old file is as it was.
     """
-    patches = read_patches(folder)
+    patches, options = read_patches(folder), read_options(folder)
     by_hand = load_by_hand(folder)
     old: tuple[Release, ...] = ()
     if (folder / LEDGER_NAME).exists():
@@ -60,6 +60,6 @@ def update(folder: Path, around: Surroundings, versions: Collection[Version] = (
     entries = {release.version: release for release in old}
     for done, offer in enumerate(wanted):
         around.step("locating hunks", done, len(wanted))
-        entries[offer.version] = make_entry(offer, patch_for(offer.version, patches), stock)
+        entries[offer.version] = make_entry(offer, patch_for(offer.version, patches), stock, options, around.tell)
     ledger = replace(by_hand, releases=tuple(entries[version] for version in sorted(entries)))
     return ledger, save_ledger(folder, ledger)

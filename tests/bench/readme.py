@@ -1,0 +1,96 @@
+"""The table of ratios in README, made of a run that was kept in docs/."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.cases import CHAINS, TEAMS, USUAL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    Row = Mapping[str, Any]
+
+ROOT = Path(__file__).resolve().parents[2]
+START, END = "<!-- bench: written by `python -m bench.readme` -->\n", "<!-- end of bench -->\n"
+_KINDS = ("ratio", "ratio_low", "ratio_high")
+WORDS = {"start": "its chain is the first", "end": "its chain is the last", "absent": "there is no chain for it"}
+
+
+def table(content: Mapping[str, Any]) -> str:
+    """The table of a run.
+
+    Args:
+        content: what the run wrote.
+
+    Returns:
+        Markdown: for each kind of request, the ratios to stock of both arms in each release.
+    """
+    releases = [found["release"] for found in content["releases"]]
+    heads = ["request", *(f"{release}, {arm}" for release in releases for arm in ("patched", "with matching"))]
+    when = f"Measured {content['measured']}, Python {content['python']}"
+    lines = [f"{when}; stock in the same run is 1, in brackets the middle half.", ""]
+    lines += [f"| {' | '.join(heads)} |", f"| {' | '.join('---' for _ in heads)} |"]
+    for words, wanted in _kinds():
+        cells = [words]
+        for found in content["releases"]:
+            row = next((row for row in found["rows"] if wanted.items() <= row.items()), None)
+            cells += [_ratio(row["arms"][arm]) if row else "" for arm in ("patched", "matching")]
+        if any(cells[1:]):
+            lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _ratio(arm: Row) -> str:
+    """The median and the middle half, in two digits that say something."""
+    shown = [f"{arm[kind]:.2f}" if arm["ratio"] >= 0.1 else f"{arm[kind]:.3f}" for kind in _KINDS]
+    return f"{shown[0]} ({shown[1]} to {shown[2]})"
+
+
+def _kinds() -> Iterator[tuple[str, Row]]:
+    usual = {"teams": USUAL, "what": "request", "key": None}
+    yield "it succeeds", usual | {"caller": "success", "chains": USUAL}
+    for position, words in WORDS.items():
+        for chains in CHAINS if position == "absent" else CHAINS[1:]:
+            wanted = usual | {"caller": "public", "position": position, "chains": chains}
+            yield f"it fails, {words}, of {chains:,}", wanted
+    for caller in ("internal", "alias"):
+        wanted = usual | {"caller": caller, "position": "end", "chains": USUAL}
+        yield f"the same by {'its internal name' if caller == 'internal' else 'an alias'}, of {USUAL:,}", wanted
+    for teams in TEAMS:
+        if teams != USUAL:
+            wanted = usual | {"teams": teams, "caller": "public", "position": "end", "chains": USUAL}
+            yield f"it fails, {WORDS['end']}, of {USUAL:,}, with {teams:,} teams", wanted
+    for chains in CHAINS[1:]:
+        yield f"one lookup alone, of {chains:,} chains", {"teams": USUAL, "what": "lookup", "chains": chains}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write the table into README, or see that it is there.
+
+    Args:
+        arguments: ``--check`` to change nothing.
+
+    Returns:
+        0, or 1 if the table was not up to date and ``--check`` was given.
+    """
+    parser = argparse.ArgumentParser(prog="bench.readme", description=__doc__)
+    parser.add_argument("--check", action="store_true")
+    options = parser.parse_args(arguments)
+    readme = ROOT / "README.md"
+    text = readme.read_text(encoding="utf-8")
+    before, _, rest = text.partition(START)
+    new = before + START + "\n" + table(json.loads((ROOT / "docs" / "bench.json").read_bytes())) + "\n" + END
+    new += rest.partition(END)[2]
+    if options.check:
+        return int(new != text)
+    readme.write_text(new, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
