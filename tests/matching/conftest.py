@@ -14,8 +14,8 @@ from hypothesis import settings
 from matching.matchers import INSTALLED, Matcher, load
 
 # the same examples in every run, and each night others, 50 times as many
-settings.register_profile("ci", derandomize=True, deadline=None, database=None, max_examples=1000)
-settings.register_profile("nightly", deadline=None, max_examples=50_000, print_blob=True)
+settings.register_profile("ci", derandomize=True, deadline=None, database=None, max_examples=200)
+settings.register_profile("nightly", deadline=None, max_examples=10_000, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 

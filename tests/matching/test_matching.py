@@ -107,7 +107,7 @@ def _drawn(stock: Matcher) -> list[_Drawn]:
         with knowing(more):
             kept.append((fallbacks, name, more, outcome(stock, fallbacks, name)))
 
-    @settings(phases=[Phase.generate], max_examples=1000)
+    @settings(phases=[Phase.generate])
     @given(lookups(), providers)
     def keep(lookup: tuple[list[Any], str], more: list[str]) -> None:
         with knowing(more):
