@@ -64,11 +64,12 @@ class Seen:
 
 @dataclass(frozen=True)
 class Arm:
-    """One of the two: its name, its proxy, and the upstream behind it."""
+    """One of the two: its name, its proxy, the upstream behind it, and one behind a single model that may vanish."""
 
     name: str
     proxy: Proxy
     upstream: Upstream
+    fragile: Upstream
 
     def send(self, case: Case) -> Seen:
         """Send a case's request.
@@ -128,8 +129,9 @@ def standing(
         here = folder / name
         configuration = write(here, keys, general_settings or {})
         upstream = stack.enter_context(Upstream(behaviours_of(configuration), pause=PAUSE_IN_SECONDS))
-        proxy = running(environments[name], configuration, here / "proxy.log", settings_for(upstream))
-        return Arm(name, stack.enter_context(proxy), upstream)
+        fragile = stack.enter_context(Upstream())
+        proxy = running(environments[name], configuration, here / "proxy.log", settings_for(upstream, fragile))
+        return Arm(name, stack.enter_context(proxy), upstream, fragile)
 
     with ExitStack() as stack, ThreadPoolExecutor(2) as pool:
         stock, patched = pool.map(start, ("stock", "patched"))
@@ -157,9 +159,13 @@ def write(folder: Path, keys: Mapping[str, Mapping[str, Any]], general_settings:
     return path
 
 
-def settings_for(upstream: Upstream) -> dict[str, str]:
+def settings_for(upstream: Upstream, fragile: Upstream) -> dict[str, str]:
     """The environment variables that the configuration refers to."""
-    return {"UPSTREAM": f"{upstream.url}/v1", "UPSTREAM_ANTHROPIC": upstream.url}
+    return {
+        "UPSTREAM": f"{upstream.url}/v1",
+        "UPSTREAM_ANTHROPIC": upstream.url,
+        "UPSTREAM_FRAGILE": f"{fragile.url}/v1",
+    }
 
 
 def behaviours_of(configuration: Path) -> dict[str, Behaviour]:

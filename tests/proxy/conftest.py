@@ -26,6 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--stock", type=Path, required=True, help="an environment with the stock release")
     parser.addoption("--patched", type=Path, required=True, help="an environment with the patched one")
     parser.addoption("--folder", type=Path, required=True, help="for configurations and logs")
+    parser.addoption("--failing", type=int, default=400, help="how many failing requests must leave nothing behind")
     parser.addoption("--table", type=Path, help="a file for what came of each case, as JSON")
 
 

@@ -125,7 +125,15 @@ class _Server(ThreadingHTTPServer):
 
     def __init__(self, upstream: Upstream) -> None:
         self.upstream = upstream
+        self.connections: set[socket.socket] = set()
         super().__init__(("127.0.0.1", 0), _Handler)
+
+    def server_close(self) -> None:
+        """Close the connections too: clients keep them open, and would be served on."""
+        super().server_close()
+        for connection in tuple(self.connections):
+            with suppress(OSError):  # it may have ended by itself
+                connection.shutdown(socket.SHUT_RDWR)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -133,6 +141,16 @@ class _Handler(BaseHTTPRequestHandler):
     # headers and body leave together, at once: else each answer waits 40 ms for a delayed acknowledgement
     wbufsize = -1
     disable_nagle_algorithm = True
+
+    def setup(self) -> None:
+        """Note the connection."""
+        super().setup()
+        cast("_Server", self.server).connections.add(self.connection)
+
+    def finish(self) -> None:
+        """Forget the connection."""
+        cast("_Server", self.server).connections.discard(self.connection)
+        super().finish()
 
     def log_message(self, *args: object) -> None:
         """Stay silent: the upstream keeps its own log."""
