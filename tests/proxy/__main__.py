@@ -31,20 +31,26 @@ if TYPE_CHECKING:
 USUAL = ("1.83.0", "1.102.4", "1.109.1")
 
 
-def run_release(release: Release, folder: Path, results: Path, arguments: Sequence[str]) -> tuple[bool, str]:
+DATABASE = HERE / "database"
+
+
+def run_release(
+    release: Release, folder: Path, results: Path, tests: Path, arguments: Sequence[str]
+) -> tuple[bool, str]:
     """Test one release.
 
     Args:
         release: the ledger's entry.
         folder: where its environments are, or go.
         results: a folder for the table of cases and the logs, one folder a release.
+        tests: the folder of the tests, with the requirements of their environments.
         arguments: passed on to pytest.
 
     Returns:
         Whether it is as it must be, and one line, or the output if it is not.
     """
     for arm in ("stock", "patched"):
-        environment = ready(folder / arm, release, HERE / "requirements.txt")
+        environment = ready(folder / arm, release, tests / "requirements.txt")
         if arm == "patched":
             apply_patch(environment)
     here = results / str(release.version)
@@ -53,7 +59,7 @@ def run_release(release: Release, folder: Path, results: Path, arguments: Sequen
     options: list[str | Path] = ["--release", str(release.version), "--folder", here, "--table", here / "cases.json"]
     options += ["--stock", folder / "stock", "--patched", folder / "patched"]
     if all(argument.startswith("-") for argument in arguments):
-        options.append(HERE)
+        options += [tests, f"--ignore={DATABASE}"] if tests == HERE else [tests]
     start = time.monotonic()
     done = subprocess.run(  # noqa: S603 - our own tests
         [sys.executable, "-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider", *options, *arguments],
@@ -85,6 +91,7 @@ def main(arguments: Sequence[str]) -> int:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--release", action="append", help=f"a release; may be repeated (default: {', '.join(USUAL)})")
     which.add_argument("--select", choices=SELECTIONS, help="a selection of releases")
+    parser.add_argument("--database", action="store_true", help="with a database; needs PostgreSQL and npm")
     parser.add_argument("--shard", type=shard_of, default=Shard(1, 1), help="which part of them, such as 2/4")
     options, pytest_arguments = parser.parse_known_args(arguments)
     try:
@@ -102,7 +109,9 @@ def main(arguments: Sequence[str]) -> int:
     with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
         for release in progress.track(releases, description="releases"):
             try:
-                passed, said = run_release(release, folder, results, pytest_arguments)
+                passed, said = run_release(
+                    release, folder, results, DATABASE if options.database else HERE, pytest_arguments
+                )
             except UntrustedEnvironmentError as refusal:
                 passed, said = False, f"litellm {release.version}: {refusal}"
             console.print(said)

@@ -26,8 +26,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--stock", type=Path, required=True, help="an environment with the stock release")
     parser.addoption("--patched", type=Path, required=True, help="an environment with the patched one")
     parser.addoption("--folder", type=Path, required=True, help="for configurations and logs")
+    parser.addoption("--faults", action="store_true", help="break things too; takes minutes")
     parser.addoption("--failing", type=int, default=400, help="how many failing requests must leave nothing behind")
     parser.addoption("--table", type=Path, help="a file for what came of each case, as JSON")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker."""
+    config.addinivalue_line("markers", "faults: breaks things under load; left out unless --faults is given")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what takes minutes."""
+    if not config.getoption("--faults"):
+        broken = [item for item in items if item.get_closest_marker("faults")]
+        items[:] = [item for item in items if item not in broken]
+        config.hook.pytest_deselected(items=broken)
 
 
 @dataclass

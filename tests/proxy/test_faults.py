@@ -10,6 +10,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import pytest
+
 from proxy import clients
 from proxy.arms import behaviours_of, settings_for, standing, write
 from proxy.cases import KEYS
@@ -21,12 +23,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    import pytest
-
     from matrix.environment import Environment
     from proxy.arms import Arm, Arms
     from proxy.conftest import Table
 
+pytestmark = pytest.mark.faults
 PROBE = "sk-probe"  # custom_auth.py answers it
 FEW = 200
 
