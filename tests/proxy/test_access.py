@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from packaging.version import Version
 
+from litellm_patch.doctor.abilities import refuses_internal_targets
 from litellm_patch.target import find_target
 from proxy import clients
 from proxy.arms import standing
@@ -50,6 +51,15 @@ def knows_owners(environments: Mapping[str, Environment]) -> bool:
     """Whether the check of this release takes an internal name for granted with its public name."""
     checks = find_target(environments["stock"].folder).package / "proxy" / "auth" / "auth_checks.py"
     return KNOWS_OWNERS in checks.read_text(encoding="utf-8")
+
+
+def test_the_doctor_knows_where_internal_targets_are_refused(
+    checked: Arms,
+    knows_owners: bool,  # noqa: FBT001 - pytest gives it by name
+    release: Version,
+) -> None:
+    del checked
+    assert refuses_internal_targets(release) is not knows_owners
 
 
 def _see(checked: Arms, table: Table, key: str, model: str) -> tuple[Seen, Seen]:
