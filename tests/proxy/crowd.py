@@ -20,11 +20,12 @@ AT_ONCE = 100
 
 @dataclass(frozen=True)
 class Ask:
-    """A request: whose, for which model, and its number."""
+    """A request: whose, for which model, its number, and the key if it is not the one that the cases give the team."""
 
     team: str
     model: str
     number: int
+    key: str | None = None
 
     @property
     def prompt(self) -> str:
@@ -54,7 +55,7 @@ async def _ask_all(url: Callable[[], str], asks: Sequence[Ask], at_once: int) ->
 
         async def one(ask: Ask) -> str:
             async with turns:
-                caller = client.with_options(base_url=f"{url()}/v1", api_key=f"sk-{ask.team}")
+                caller = client.with_options(base_url=f"{url()}/v1", api_key=ask.key or f"sk-{ask.team}")
                 try:
                     answer = await caller.chat.completions.create(
                         model=ask.model, messages=[{"role": "user", "content": ask.prompt}]

@@ -85,7 +85,7 @@ def test_a_chain_that_is_written_over_http(
         with running(environment, configuration, here / "first.log", settings) as proxy:
             admin = Admin(proxy.url)
             admin("POST", "/team/new", team_id="alpha", team_alias="alpha")
-            key = admin("POST", "/key/generate", team_id="alpha", key="sk-alpha")["key"]
+            key = admin("POST", "/key/generate", team_id="alpha")["key"]
             extra = {"model": "openai/ANSWER.extra", "api_base": f"{upstream.url}/v1", "api_key": "unused"}
             admin("POST", "/model/new", model_name="extra", litellm_params=extra)
             assert ask(proxy.url, key, "extra") == (200, ("extra",))
@@ -95,7 +95,7 @@ def test_a_chain_that_is_written_over_http(
             assert ask(proxy.url, key, "down") == served
             with ThreadPoolExecutor(1) as pool:
                 changing = pool.submit(_change_chains, admin)
-                answers = ask_all(proxy.url, [Ask("alpha", "down", number) for number in range(40)], at_once=5)
+                answers = ask_all(proxy.url, [Ask("alpha", "down", number, key) for number in range(40)], at_once=5)
                 changing.result()
             assert set(answers) == {"500" if arm == "stock" else "answer from ANSWER.alpha-backup"}
         with running(environment, configuration, here / "again.log", settings) as proxy:
