@@ -21,6 +21,7 @@ from matrix.breakage import find_breakage
 from matrix.environment import ROOT, UntrustedEnvironmentError, apply_patch, ready
 from matrix.selection import SELECTIONS, Shard, select
 from proxy.process import HERE
+from proxy.table import CASES, table_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +57,7 @@ def run_release(
     here = results / str(release.version)
     shutil.rmtree(here, ignore_errors=True)
     here.mkdir(parents=True)
-    options: list[str | Path] = ["--release", str(release.version), "--folder", here, "--table", here / "cases.json"]
+    options: list[str | Path] = ["--release", str(release.version), "--folder", here, "--table", here / CASES]
     options += ["--stock", folder / "stock", "--patched", folder / "patched"]
     if all(argument.startswith("-") for argument in arguments):
         options += [tests, f"--ignore={DATABASE}"] if tests == HERE else [tests]
@@ -117,6 +118,8 @@ def main(arguments: Sequence[str]) -> int:
             console.print(said)
             if not passed:
                 failed.append(str(release.version))
+    if not pytest_arguments and not options.database:
+        console.print(table_of([results / str(release.version) for release in releases]))
     console.print(f"{len(releases) - len(failed)} of {len(releases)} releases are as they must be")
     if failed:
         console.print(f"not as they must be: {', '.join(failed)}")

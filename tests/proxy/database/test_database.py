@@ -105,6 +105,9 @@ def test_a_chain_that_is_written_over_http(
             admin("DELETE", f"/fallback/{INTERNAL}")
             admin("GET", f"/fallback/{INTERNAL}", 404)
             assert ask(proxy.url, key, "down") == (500, ("alpha-down",))
+            # a team's own settings take the place of the proxy's
+            admin("POST", "/team/update", team_id="alpha", router_settings={"fallbacks": [{INTERNAL: ["backup"]}]})
+            assert ask(proxy.url, key, "down") == served
 
 
 def _change_chains(admin: Admin) -> None:
