@@ -59,7 +59,7 @@ def run_release(
     here.mkdir(parents=True)
     options: list[str | Path] = ["--release", str(release.version), "--folder", here, "--table", here / CASES]
     options += ["--stock", folder / "stock", "--patched", folder / "patched"]
-    if all(argument.startswith("-") for argument in arguments):
+    if _is_whole(arguments):
         options += [tests, f"--ignore={DATABASE}"] if tests == HERE else [tests]
     start = time.monotonic()
     done = subprocess.run(  # noqa: S603 - our own tests
@@ -77,11 +77,16 @@ def run_release(
     return True, f"litellm {release.version}: {summary}; {seconds}"
 
 
+def _is_whole(arguments: Sequence[str]) -> bool:
+    """Whether what goes on to pytest names no test: all of it are options, those with a value in one piece."""
+    return all(argument.startswith("-") for argument in arguments)
+
+
 def main(arguments: Sequence[str]) -> int:
     """Test a selection of releases.
 
     Args:
-        arguments: see ``--help``. What is not known here goes on to pytest.
+        arguments: see ``--help``. What is not known here goes on to pytest, as ``--faults`` and ``--failing=10000``.
 
     Returns:
         0 if every release is as it must be, 1 if one is not, 2 if nothing can be run.
@@ -118,7 +123,7 @@ def main(arguments: Sequence[str]) -> int:
             console.print(said)
             if not passed:
                 failed.append(str(release.version))
-    if not pytest_arguments and not options.database:
+    if _is_whole(pytest_arguments) and not options.database:
         console.print(table_of([results / str(release.version) for release in releases]))
     console.print(f"{len(releases) - len(failed)} of {len(releases)} releases are as they must be")
     if failed:
