@@ -46,8 +46,10 @@ def _signal(group: int, number: signal.Signals) -> None:
 
 
 if __name__ == "__main__":
-    # a Ctrl-C at a terminal reaches all of its processes: whoever holds the standard input decides
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # these reach whole groups, as from a terminal or from timeout: only who holds the standard input decides. They are
+    # handled and not ignored, as the command would inherit that
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: None)
     if sys.argv[1] == "--patience":
         sys.exit(keep(sys.argv[3:], float(sys.argv[2])))
     sys.exit(keep(sys.argv[1:], PATIENCE_IN_SECONDS))

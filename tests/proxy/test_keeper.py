@@ -30,17 +30,21 @@ time.sleep(600)
 """
 
 
-@pytest.mark.parametrize("command", [WILLING, pytest.param(STUBBORN, id="stubborn")])
-def test_a_group_ends_with_whoever_started_it(command: str) -> None:
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("command", [pytest.param(WILLING, id="willing"), pytest.param(STUBBORN, id="stubborn")])
+def test_a_group_ends_with_whoever_started_it(command: str, number: signal.Signals) -> None:
     keeper = [str(HERE / "keeper.py"), "--patience", "0.5", sys.executable, "-c", command]
     starter = subprocess.Popen(  # noqa: S603 - our own scripts
-        [sys.executable, "-c", STARTER, *keeper], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", STARTER, *keeper], stdout=subprocess.PIPE, text=True, start_new_session=True
     )
     assert starter.stdout
     processes = [psutil.Process(int(number)) for number in starter.stdout.readline().split()]
     assert len(processes) == 3
 
-    os.kill(starter.pid, signal.SIGKILL)
+    if number is signal.SIGKILL:
+        starter.kill()
+    else:
+        os.killpg(starter.pid, number)  # the keeper gets it too
     starter.wait()
 
     _, alive = psutil.wait_procs(processes, timeout=60)
