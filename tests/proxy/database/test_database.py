@@ -94,7 +94,7 @@ def test_a_chain_that_is_written_over_http(
             assert admin("GET", f"/fallback/{INTERNAL}")["fallback_models"] == [TARGET]
             assert ask(proxy.url, key, "down") == served
             with ThreadPoolExecutor(1) as pool:
-                changing = pool.submit(_change_chains, admin)
+                changing = pool.submit(_add_models, admin, f"{upstream.url}/v1")
                 answers = ask_all(proxy.url, [Ask("alpha", "down", number, key) for number in range(40)], at_once=5)
                 changing.result()
             assert set(answers) == {"500" if arm == "stock" else "answer from ANSWER.alpha-backup"}
@@ -110,7 +110,8 @@ def test_a_chain_that_is_written_over_http(
             assert ask(proxy.url, key, "down") == served
 
 
-def _change_chains(admin: Admin) -> None:
-    """Let the proxy take up other settings, again and again; 1.102.4 has a 404 for deleting what has just been made."""
-    for target in (TARGET, "extra", TARGET, "extra", TARGET):
-        admin("POST", "/fallback", model="model_name_alpha_alone", fallback_models=[target])
+def _add_models(admin: Admin, url: str) -> None:
+    """Let the proxy take up more models, one after the other."""
+    for number in range(5):
+        params = {"model": f"openai/ANSWER.more-{number}", "api_base": url, "api_key": "unused"}
+        admin("POST", "/model/new", model_name=f"more-{number}", litellm_params=params)
