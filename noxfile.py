@@ -56,6 +56,22 @@ def edges(session: nox.Session) -> None:
     run_matrix(session, "--select", "edges")
 
 
+@nox.session
+def proxy(session: nox.Session) -> None:
+    """Test the real proxy, stock beside patched, of three releases; or say ``-- --select ends``."""
+    session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "matrix", "proxy"))
+    folders = ("--folder", f"{session.virtualenv.location}/cells", "--results", ".cache/proxy")
+    session.run("python", "-m", "proxy", *folders, *session.posargs, env={"PYTHONPATH": "scripts:tests"})
+
+
+@nox.session(default=False)
+def proxy_db(session: nox.Session) -> None:
+    """Test the real proxy with a database, in the releases of ``proxy``; needs PostgreSQL's programs, node and npm."""
+    session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "matrix", "proxy"))
+    folders = ("--folder", f"{session.virtualenv.location}/cells", "--results", ".cache/proxy_db")
+    session.run("python", "-m", "proxy", "--database", *folders, *session.posargs, env={"PYTHONPATH": "scripts:tests"})
+
+
 @nox.session(default=False)
 def matrix(session: nox.Session) -> None:
     """Test names and chains in both ends of each patch's range, or say ``-- --select minors --shard 2/4``."""

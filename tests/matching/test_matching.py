@@ -26,6 +26,7 @@ OPENAI = litellm.LlmProviders.OPENAI
 EXAMPLES: list[tuple[list[Any], str, list[str]]] = [
     ([{"gpt-4": ["x"]}], "openai/gpt-4", []),
     ([{"gpt-4": ["x"]}, {"gpt-4": ["y"]}], "openai/gpt-4", []),
+    ([{"openai/gpt-4": ["x"]}], "gpt-4", []),
     ([{"openai/gpt-4": ["x"]}, {"gpt-4": ["y"]}], "gpt-4", []),
     ([{"openai/gpt-4": ["x"]}, {"gpt-4": ["y"]}], "azure/openai/gpt-4", []),
     ([{"x/y": ["z"]}, {"x/openai/y": ["w"]}], "openai/x/openai/y", []),

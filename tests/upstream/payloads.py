@@ -32,7 +32,10 @@ def answer(path: str, model: str, behaviour: str) -> Mapping[str, object]:
         return _response(model, text_of(model))
     if path.endswith("/messages"):
         return _message(model, text_of(model), refused=behaviour == "REFUSAL")
-    return _completion(model, text_of(model), "content_filter" if behaviour == "CONTENT_FILTER" else "stop")
+    finish_reason = "content_filter" if behaviour == "CONTENT_FILTER" else "stop"
+    if path.endswith("/chat/completions"):
+        return _completion(model, text_of(model), finish_reason)
+    return _text_completion(model, text_of(model), finish_reason)
 
 
 def events(path: str, model: str, behaviour: str) -> Iterator[str]:
@@ -41,8 +44,12 @@ def events(path: str, model: str, behaviour: str) -> Iterator[str]:
         yield from _message_events(model, behaviour)
     elif path.endswith("/responses"):
         yield from _response_events(model, behaviour)
-    else:
+    elif path.endswith("/chat/completions"):
         yield from _completion_events(model, behaviour)
+    else:
+        yield _sse(_text_completion(model, text_of(model), None))
+        yield _sse(_text_completion(model, "", "stop"))
+        yield "data: [DONE]\n\n"
 
 
 def _sse(payload: Mapping[str, object], event: str | None = None) -> str:
@@ -59,6 +66,17 @@ def _completion(model: str, text: str, finish_reason: str) -> Mapping[str, objec
         "choices": [
             {"index": 0, "finish_reason": finish_reason, "message": {"role": "assistant", "content": text}},
         ],
+        "usage": {"prompt_tokens": 1, "completion_tokens": 3, "total_tokens": 4},
+    }
+
+
+def _text_completion(model: str, text: str, finish_reason: str | None) -> Mapping[str, object]:
+    return {
+        "id": "cmpl-1",
+        "object": "text_completion",
+        "created": 1,
+        "model": model,
+        "choices": [{"index": 0, "finish_reason": finish_reason, "text": text, "logprobs": None}],
         "usage": {"prompt_tokens": 1, "completion_tokens": 3, "total_tokens": 4},
     }
 

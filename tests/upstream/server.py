@@ -1,15 +1,18 @@
 """The server: one behaviour for each model name, and a log of what was called.
 
-It answers OpenAI's ``/chat/completions``, ``/embeddings`` and ``/responses`` and Anthropic's ``/messages``,
-plain and streamed. Standard library only, so that it runs in any environment a litellm is installed in.
+It answers OpenAI's ``/chat/completions``, ``/completions``, ``/embeddings`` and ``/responses`` and Anthropic's
+``/messages``, plain and streamed. Standard library only, so that it runs in any environment a litellm is installed in.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import socket
+import struct
 import threading
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
@@ -37,6 +40,7 @@ class Behaviour(Enum):
     CONTENT_POLICY = "content policy violation"
     CONTENT_FILTER = "answer cut by a content filter"
     REFUSAL = "safeguard refusal"
+    RESET = "connection reset"
     BREAK_EARLY = "stream broken before the first text"
     BREAK_LATE = "stream broken after the first text"
 
@@ -51,11 +55,12 @@ REJECTIONS: Mapping[Behaviour, tuple[int, str]] = {
 
 @dataclass(frozen=True)
 class Hit:
-    """One request that reached the upstream: the path, the model it names, the behaviour it met."""
+    """One request that reached the upstream: the path, the model it names, the behaviour it met, what else it said."""
 
     path: str
     model: str
     behaviour: Behaviour
+    body: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
 
 def _set_event() -> threading.Event:
@@ -72,12 +77,14 @@ class Upstream:
         behaviours: what each model does; a model that is not listed answers.
         hits: what was called, in order.
         calls: how many calls it behaves so for; from then on every model answers.
+        pause: seconds after each event of a stream that breaks, for a client that would read two at once or one by one.
         released: set unless requests that say ``HELD`` have to wait. How they fare is decided when they come in.
     """
 
     behaviours: dict[str, Behaviour] = field(default_factory=dict)
     hits: list[Hit] = field(default_factory=list)
     calls: float = math.inf
+    pause: float = 0.0
     released: threading.Event = field(default_factory=_set_event)
 
     def __enter__(self) -> Upstream:  # noqa: PYI034 - Self needs 3.11, and nothing derives from it
@@ -113,10 +120,20 @@ class Upstream:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    # hundreds of connections come at once in a load test; one that finds no room is tried again a second later
+    request_queue_size = 1024
 
     def __init__(self, upstream: Upstream) -> None:
         self.upstream = upstream
+        self.connections: set[socket.socket] = set()
         super().__init__(("127.0.0.1", 0), _Handler)
+
+    def server_close(self) -> None:
+        """Close the connections too: clients keep them open, and would be served on."""
+        super().server_close()
+        for connection in tuple(self.connections):
+            with suppress(OSError):  # it may have ended by itself
+                connection.shutdown(socket.SHUT_RDWR)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -124,6 +141,16 @@ class _Handler(BaseHTTPRequestHandler):
     # headers and body leave together, at once: else each answer waits 40 ms for a delayed acknowledgement
     wbufsize = -1
     disable_nagle_algorithm = True
+
+    def setup(self) -> None:
+        """Note the connection."""
+        super().setup()
+        cast("_Server", self.server).connections.add(self.connection)
+
+    def finish(self) -> None:
+        """Forget the connection."""
+        cast("_Server", self.server).connections.discard(self.connection)
+        super().finish()
 
     def log_message(self, *args: object) -> None:
         """Stay silent: the upstream keeps its own log."""
@@ -135,18 +162,29 @@ class _Handler(BaseHTTPRequestHandler):
         model = str(body["model"])
         recovered = len(upstream.hits) >= upstream.calls
         behaviour = Behaviour.ANSWER if recovered else upstream.behaviours.get(model, Behaviour.ANSWER)
-        upstream.hits.append(Hit(self.path, model, behaviour))
+        upstream.hits.append(Hit(self.path, model, behaviour, body))
         if HELD in json.dumps(body):
             upstream.released.wait(timeout=60)
         if behaviour is Behaviour.LATE:
             self.close_connection = True
             self.rfile.read(1)  # ends when the client closes the connection
+        elif behaviour is Behaviour.RESET:
+            self._reset()
         elif behaviour in REJECTIONS:
             self._reject(*REJECTIONS[behaviour])
         elif body.get("stream"):
             self._stream(payloads.events(self.path, model, behaviour.name), broken=behaviour.name.startswith("BREAK"))
         else:
             self._send(200, payloads.answer(self.path, model, behaviour.name))
+
+    def _reset(self) -> None:
+        """Close so that the client gets a reset and no end of the stream: nothing may hold the connection."""
+        self.close_connection = True
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.rfile.close()
+        self.wfile.close()
+        self.connection.close()
+        self.wfile = io.BytesIO()  # flushed by the caller
 
     def _reject(self, status: int, message: str) -> None:
         kind = "api_error" if status >= HTTP_SERVER_ERROR else "invalid_request_error"
@@ -171,6 +209,8 @@ class _Handler(BaseHTTPRequestHandler):
             content = event.encode()
             self.wfile.write(b"%x\r\n%s\r\n" % (len(content), content))
             self.wfile.flush()
+            if broken:
+                time.sleep(cast("_Server", self.server).upstream.pause)
         if broken:
             # the chunk that ends the body never comes, so the client sees the connection break
             self.close_connection = True

@@ -29,6 +29,10 @@ UNTIL: Mapping[str, str] = {"exact_typed_lists": "1.104.0"}
 PREFIXED_KEYS_SINCE = "1.104.0"
 """The first release in which a bare name finds the key that is the same with its provider before it."""
 
+REFUSES_INTERNAL_TARGETS = (("1.100.0", "1.104.4"), ("1.105.0", "1.105.2"), ("1.106.0", "1.106.1"))
+"""Where ``enforce_fallback_model_access`` is there, but does not know that who may call a team's public name may call
+the internal one: from the first release to before the second. ``tests/proxy`` holds this against the real proxy."""
+
 PROVIDERS = frozenset({
     *("a2a", "a2a_agent", "ai21", "ai21_chat", "aiml", "aiohttp_openai", "amazon_nova", "anthropic"),
     *("anthropic_text", "apertis", "assemblyai", "auto_router", "aws_polly", "azure", "azure_ai", "azure_text"),
@@ -51,6 +55,18 @@ PROVIDERS = frozenset({
 """Providers that LiteLLM strips from a name before it looks for its key: those that every supported release knows."""
 
 _INFERRED = (("openai", ("gpt-", "o1", "o3", "o4", "text-embedding-")), ("anthropic", ("claude-",)))
+
+
+def refuses_internal_targets(version: Version) -> bool:
+    """Whether a release's check of access to fallback targets refuses a team its own model by the internal name.
+
+    Args:
+        version: the release.
+
+    Returns:
+        Whether it does, where the check is on and the key or the team is limited to names.
+    """
+    return any(Version(first) <= version < Version(end) for first, end in REFUSES_INTERNAL_TARGETS)
 
 
 def release_at(version: Version, names: Iterable[str]) -> Release:

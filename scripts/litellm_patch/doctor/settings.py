@@ -40,12 +40,14 @@ class Settings:
         ids: the deployments that have an id of their own, by it.
         remarks: what an operator should know about how the settings were read, a line each.
         complete: whether all deployments are known; if not, a name that none bears may well be one's.
+        checks_access: whether the caller's access to each fallback target is checked because the settings say so.
     """
 
     config: Config
     ids: Mapping[str, Deployment]
     remarks: tuple[str, ...] = ()
     complete: bool = True
+    checks_access: bool = False
 
     def also(self, remarks: Sequence[str], *, complete: bool = True) -> Settings:
         """The same, with what was seen before these settings were read.
@@ -92,7 +94,10 @@ def read_settings(raw: object, environ: Mapping[str, str]) -> Settings:
         reader.names(*reader.first(router, common, "default_fallbacks")),
         reader.count(*reader.first(router, common, "max_fallbacks")),
     )
-    return Settings(config, ids, tuple(dict.fromkeys(reader.remarks)), complete=bool(deployments))
+    general = whole.get("general_settings")
+    checks_access = isinstance(general, Mapping) and general.get("enforce_fallback_model_access") is True
+    remarks = tuple(dict.fromkeys(reader.remarks))
+    return Settings(config, ids, remarks, complete=bool(deployments), checks_access=checks_access)
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from litellm_patch.doctor.abilities import release_at
 from litellm_patch.doctor.callers import caller_words
+from litellm_patch.doctor.abilities import refuses_internal_targets, release_at
 from litellm_patch.doctor.explaining import explain
 from litellm_patch.doctor.judging import judge
 from litellm_patch.doctor.logs import rescues
@@ -25,7 +25,7 @@ from litellm_patch.doctor.showing import (
 )
 from litellm_patch.doctor.verifying import ask_interpreter, verify
 from litellm_patch.errors import ConfigurationError, ProxyAnswerError
-from litellm_patch.names import Request, Rules
+from litellm_patch.names import Kind, Request, Rules
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,6 +58,22 @@ class Patient:
         config = self.settings.config
         names = {name for d in config.deployments for name in (d.model_name, d.public_name) if name}
         return release_at(self.version, names | set(config.aliases))
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What an operator should know, a line each."""
+        config = self.settings.config
+        targets = {
+            target for kind in Kind for entry in config.entries(kind) for names in entry.values() for target in names
+        }
+        internal = sorted({d.model_name for d in config.deployments if d.team_id is not None} & targets)
+        if not (internal and self.settings.checks_access and refuses_internal_targets(self.version)):
+            return self.settings.remarks
+        refused = (
+            f"enforce_fallback_model_access refuses {', '.join(internal)} to keys and teams that are limited to public "
+            f"names: LiteLLM {self.version} does not know whose they are; name the targets by their public names"
+        )
+        return (*self.settings.remarks, refused)
 
 
 @dataclass(frozen=True)
@@ -191,7 +207,7 @@ def report_verification(patient: Patient, python: Path) -> tuple[Report, int]:
 
 def _report(patient: Patient, data: dict[str, Any], shown: tuple[RenderableType, ...], *, dead: bool) -> Report:
     patched = patient.rules is Rules.CONTRACT
-    told = {"release": str(patient.version), "patched": patched, "remarks": list(patient.settings.remarks)}
+    told = {"release": str(patient.version), "patched": patched, "remarks": list(patient.remarks)}
     head = f"judged as LiteLLM {patient.version}, {'patched' if patched else 'stock'}"
-    remarks = (f"note: {remark}" for remark in patient.settings.remarks)
+    remarks = (f"note: {remark}" for remark in patient.remarks)
     return Report(told | data, (head, *remarks, *shown), dead)
