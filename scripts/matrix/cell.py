@@ -65,7 +65,7 @@ def run_cell(
 
 @dataclass(frozen=True)
 class _Part:
-    """What came out of an arm, or of the optional patch: its last line, or all that was said if it is not as it must."""
+    """What came out of an arm, or of the optional patch: its last line, or all of it if it is not as it must."""
 
     name: str
     done: subprocess.CompletedProcess[str]

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from litellm_patch.doctor.callers import caller_words
 from litellm_patch.doctor.abilities import refuses_internal_targets, release_at
+from litellm_patch.doctor.callers import caller_words
 from litellm_patch.doctor.explaining import explain
 from litellm_patch.doctor.judging import judge
 from litellm_patch.doctor.logs import rescues
