@@ -113,6 +113,14 @@ def apply_all(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def upstream(session: nox.Session) -> None:
+    """Make the pull request for upstream, checked by its tools, tried on both arms; ``-- --write`` keeps the proof."""
+    session.install("-e", ".[maintain]", *nox.project.dependency_groups(PYPROJECT, "matrix", "upstream"))
+    folders = ("--folder", f"{session.virtualenv.location}/submission", "--output", ".cache/upstream")
+    session.run("python", "-m", "submission", *folders, *session.posargs, env={"PYTHONPATH": "scripts:tests"})
+
+
+@nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Time apply, status and revert as whole processes, on a real release; measured, never asserted."""
     session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "matrix"))

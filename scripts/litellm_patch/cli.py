@@ -40,6 +40,7 @@ from litellm_patch.errors import (
     SystemFailureError,
     UnsupportedReleaseError,
 )
+from litellm_patch.export import export
 from litellm_patch.index import Index
 from litellm_patch.ledger import LEDGER_NAME, Ledger, bundled_folder, is_patched_wheel, load_ledger
 from litellm_patch.names import Request, Rules
@@ -279,6 +280,23 @@ def wheel_command(  # noqa: PLR0913 - one argument an option
                 _say(f"{'written' if written else 'there already, byte for byte'}: {output / name}")
         except InvalidVersion as error:
             raise click.BadParameter(f"{what!r} is neither a release nor the path of a .whl file") from error
+
+
+@main.command("export")
+@click.argument("place", type=click.Path(path_type=Path), metavar="FOLDER")
+@_cache
+@_index_url
+@click.pass_obj
+def export_command(patches: Path | None, place: Path, cache: Path | None, index_url: str | None) -> None:
+    """Write the patch as upstream takes it, into FOLDER.
+
+    A mailbox for `git am` with one commit, the change and its tests; the text of the pull request; and the script that
+    proves the fix with a key of your own. The same patch gives the same bytes.
+    """
+    folder = patches or bundled_folder()
+    with _surroundings(folder, cache, index_url) as around:
+        for path in export(folder, place, around):
+            _say(f"written: {path}")
 
 
 @main.command("doctor")
