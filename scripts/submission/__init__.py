@@ -1,1 +1,1 @@
-"""What upstream asks of a pull request, tried here: its tools and rules, the exported tests and the proof on both arms."""
+"""What upstream asks of a pull request, tried here: its tools and rules, the tests and the proof on both arms."""

@@ -125,7 +125,7 @@ def _measure(environment: Environment, tests: Path, console: Console) -> dict[st
         console.print(f"proof on {arm}: {_statuses(measured[heading.lower()], patched=arm == 'patched')}")
     fix = sum(FIX in name for name in outcomes)
     measured["tests"] = (
-        f"Without the fix {fix} tests of the first fail, those in `{FIX}`, and the second cannot be imported; with it all "
+        f"Without the fix the {fix} tests in `{FIX}` fail, and the second file cannot be imported; with it all "
         f"{counts['patched']['passed']} pass."
     )
     return measured

@@ -72,9 +72,10 @@ def collect_outcomes(environment: Environment, root: Path, places: tuple[Path, .
         }
         quiet = ("-q", "--disable-warnings", "-p", "no:cacheprovider", "--continue-on-collection-errors")
         asyncio = ("-o", "asyncio_mode=auto", "-o", "asyncio_default_fixture_loop_scope=session")
-        command = [environment.python, "-m", "pytest", f"--rootdir={root}", *quiet, *asyncio, *_REPORTER, *options]
+        command: list[str | Path] = [environment.python, "-m", "pytest", f"--rootdir={root}", *quiet, *asyncio]
+        command += [*_REPORTER, *options, *places]
         done = subprocess.run(  # noqa: S603 - our own interpreter
-            [*command, *places], cwd=root, env=inherited | settings, capture_output=True, text=True, check=False
+            command, cwd=root, env=inherited | settings, capture_output=True, text=True, check=False
         )
         if not told.is_file():
             raise SubmissionError(f"pytest did not come to an end:\n{(done.stdout + done.stderr)[-3000:]}")

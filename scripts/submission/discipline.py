@@ -1,9 +1,9 @@
 """Upstream's rules that no linter has, held against the lines that the commit adds.
 
-They are those of its gates for types and for tests, as shared in its contributor pages: names bound once say `Final`, no
-mutable collection in an annotation, no `cast`, no `**kwargs`, no `type: ignore`, at most one `for` and one `if` a
-comprehension, no parameter bound anew; tests assert, and change neither `sys.path`, nor the environment, nor the package.
-An exception needs the comment that upstream has for it, with a reason.
+They are those of its gates for types and for tests: names bound once say `Final`, no mutable collection in an
+annotation, no `cast`, no `**kwargs`, no `type: ignore`, at most one `for` and one `if` a comprehension, no parameter
+bound anew; tests assert, and change neither `sys.path`, nor the environment, nor the package. An exception needs the
+comment that upstream has for it, with a reason.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Set as AbstractSet
+    from collections.abc import Iterator
+    from collections.abc import Set as AbstractSet
 
 _MUTABLE = {"dict", "list", "set", "Dict", "List", "Set", "defaultdict", "deque", "MutableMapping", "MutableSequence"}
 _EXCUSE = re.compile(r"# (mutable|cast|kwargs|rebind|comprehension)-ok: \S.{2,}")
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_GLOBALS = ("os.environ[", "litellm.")
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -52,9 +54,9 @@ def findings_of_tests(source: str) -> list[str]:
             found.append(f"line {node.lineno}: {node.name} asserts nothing")
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "sys.path.insert":
             found.append(f"line {node.lineno}: sys.path.insert")
-        for target in node.targets if isinstance(node, ast.Assign) else ():
-            if ast.unparse(target).startswith(("os.environ[", "litellm.")):
-                found.append(f"line {node.lineno}: {ast.unparse(target)} is assigned")
+        if isinstance(node, ast.Assign):
+            targets = [ast.unparse(target) for target in node.targets]
+            found += [f"line {node.lineno}: {to} is assigned" for to in targets if to.startswith(_GLOBALS)]
     return found
 
 
@@ -81,15 +83,11 @@ def called_names(source: str) -> set[str]:
         Names of functions and attributes that are called.
     """
     calls = (node.func for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call))
-    return {func.id if isinstance(func, ast.Name) else func.attr for func in calls if _has_name(func)}
-
-
-def _has_name(func: ast.expr) -> bool:
-    return isinstance(func, ast.Name | ast.Attribute)
+    return {ast.unparse(func).rpartition(".")[2] for func in calls if isinstance(func, ast.Name | ast.Attribute)}
 
 
 def _functions(tree: ast.Module) -> set[str]:
-    blocks = (tree, *(node for node in tree.body if isinstance(node, ast.ClassDef)))
+    blocks: list[ast.Module | ast.ClassDef] = [tree, *(node for node in tree.body if isinstance(node, ast.ClassDef))]
     return {node.name for block in blocks for node in block.body if isinstance(node, _Function)}
 
 
@@ -126,16 +124,21 @@ def _bindings(scope: ast.Module | _Function) -> Iterator[tuple[int, str]]:
     everything = (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg)
     parameters = {argument.arg for argument in everything if argument}
     for node, in_loop in _own_nodes(scope, in_loop=False):
-        plain = (
-            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AugAssign) else []
-        )
-        if isinstance(node, ast.AnnAssign) and node.value and "Final" not in ast.unparse(node.annotation):
-            plain = [node.target]
-        for name in (target.id for target in plain if isinstance(target, ast.Name)):
-            if name in parameters:
-                yield node.lineno, f"parameter {name} is bound anew"
-            elif not in_loop and not name.startswith("__") and name != "_":
-                yield node.lineno, f"{name} is assigned without Final"
+        targets: list[ast.expr] = []
+        if isinstance(node, ast.Assign):
+            targets = node.targets
+        elif isinstance(node, ast.AugAssign | ast.AnnAssign) and not _is_final(node):
+            targets = [node.target]
+        for name in (target for target in targets if isinstance(target, ast.Name)):
+            if name.id in parameters:
+                yield name.lineno, f"parameter {name.id} is bound anew"
+            elif not in_loop and not name.id.startswith("__") and name.id != "_":
+                yield name.lineno, f"{name.id} is assigned without Final"
+
+
+def _is_final(node: ast.AugAssign | ast.AnnAssign) -> bool:
+    """Whether it says `Final`, or binds nothing."""
+    return isinstance(node, ast.AnnAssign) and (node.value is None or "Final" in ast.unparse(node.annotation))
 
 
 def _own_nodes(node: ast.AST, *, in_loop: bool) -> Iterator[tuple[ast.AST, bool]]:

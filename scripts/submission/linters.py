@@ -77,7 +77,8 @@ def check_types(stock: Path, patched: Path, files: Sequence[str], python: Path) 
 
 
 def _strict_findings(tree: Path, files: Sequence[str]) -> Counter[str]:
-    command = (_BIN / "ruff", "check", *_RUFF, *_STRICT, "--config", _COMPLEXITY, "--output-format=json", *files)
+    options = (*_RUFF, *_STRICT, "--config", _COMPLEXITY, "--output-format=json")
+    command: tuple[str | Path, ...] = (_BIN / "ruff", "check", *options, *files)
     said = _said(command, tree, allowed=(0, 1))
     return Counter(
         # upstream's gate counts findings: a function that is too complex already is one before and after
@@ -87,7 +88,7 @@ def _strict_findings(tree: Path, files: Sequence[str]) -> Counter[str]:
 
 
 def _basedpyright(tree: Path, files: Sequence[str], python: Path) -> Counter[str]:
-    command = (_BIN / "basedpyright", "--outputjson", "--pythonpath", python, *files)
+    command: tuple[str | Path, ...] = (_BIN / "basedpyright", "--outputjson", "--pythonpath", python, *files)
     found = json.loads(_said(command, tree, allowed=(0, 1)))["generalDiagnostics"]
     errors = (entry for entry in found if entry["severity"] == "error")
     return Counter(f"{Path(entry['file']).name}: {entry.get('rule')} {entry['message']}" for entry in errors)
@@ -95,7 +96,7 @@ def _basedpyright(tree: Path, files: Sequence[str], python: Path) -> Counter[str
 
 def _mypy(tree: Path, files: Sequence[str], python: Path) -> Counter[str]:
     options = ("--follow-imports=silent", "--ignore-missing-imports", "--no-error-summary", "--no-incremental")
-    command = (_BIN / "mypy", *options, "--python-executable", python, *files)
+    command: tuple[str | Path, ...] = (_BIN / "mypy", *options, "--python-executable", python, *files)
     lines = _said(command, tree, allowed=(0, 1)).splitlines()
     return Counter(re.sub(r":\d+(:\d+)?: ", ": ", line, count=1) for line in lines if ": error: " in line)
 

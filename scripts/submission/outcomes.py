@@ -32,7 +32,7 @@ def pytest_configure() -> None:
             raise socket.gaierror(f"no network in these tests: {host}")
         return resolve(host, *args, **kwargs)
 
-    socket.socket.connect = connect_here  # type: ignore[method-assign]
+    socket.socket.connect = connect_here  # type: ignore[method-assign, assignment]
     socket.getaddrinfo = resolve_here
 
 
