@@ -151,14 +151,11 @@ def _spans(block: ast.AST, prefix: str) -> Iterator[tuple[str, int, int]]:
 def _conflicts(path: str, content: bytes, new: bytes) -> Iterator[str]:
     """Name each conflict by the line in the merged file, and the function of the new release that it is in."""
     spans = list(_spans(ast.parse(new), ""))
-    at, side, number = 0, "ours", 0  # the line of the new stock file that has been reached
-    for line in content.splitlines(keepends=True):
-        number += 1
+    at, side = 0, "ours"  # the line of the new stock file that has been reached
+    for number, line in enumerate(content.splitlines(keepends=True), 1):
         if line.startswith(_MARK):
-            inside = max(
-                (span for span in spans if span[1] <= at + 1 <= span[2]), key=lambda span: span[1], default=None
-            )
-            yield f"{path}: conflict in line {number} of the merged file, in {inside[0] if inside else 'no function'}"
+            inside = [name for name, start, end in spans if start <= at + 1 <= end] or ["no function"]
+            yield f"{path}: conflict in line {number} of the merged file, in {inside[-1]}"
         elif line.startswith(b"||||||| "):
             side = "theirs"
         elif line.startswith(b">>>>>>> "):

@@ -6,7 +6,6 @@ import json
 import shutil
 from dataclasses import asdict, dataclass
 from email import message_from_bytes
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from packaging.version import InvalidVersion, Version
@@ -19,6 +18,7 @@ from litellm_patch.port.merging import has_conflict_marks
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
+    from pathlib import Path
 
 _NOTE = "port.json"
 
