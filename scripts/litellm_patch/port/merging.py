@@ -98,22 +98,23 @@ def has_conflict_marks(content: bytes) -> bool:
     return any(line.startswith((_MARK, *_ENDS[1:])) or line == _ENDS[0] for line in content.splitlines(keepends=True))
 
 
-def homes_of(names: Iterable[str], sources: Mapping[str, bytes]) -> dict[str, list[str]]:
-    """Look for functions in a release, for files that moved.
+def homes_of(names: Iterable[str], old: str, sources: Mapping[str, bytes]) -> dict[str, list[str]]:
+    """Look in a release for functions that left their file.
 
     Args:
         names: Qualified names.
+        old: The file that they were in.
         sources: The files of the release, by path.
 
     Returns:
-        For each name, without that of its class, the files that define it.
+        For each name that is no longer there, without that of its class, the files that define it.
     """
-    wanted = {name.rpartition(".")[2] for name in names}
     homes: dict[str, list[str]] = {}
-    for path, data in sources.items():
-        for name in wanted:
-            if b"def %b(" % name.encode() in data:
-                homes.setdefault(name, []).append(path)
+    for name in {name.rpartition(".")[2] for name in names}:
+        definition = b"def %b(" % name.encode()
+        if definition not in sources.get(old, b""):
+            found = sorted(path for path, data in sources.items() if definition in data)
+            homes.update({name: found} if found else {})
     return homes
 
 

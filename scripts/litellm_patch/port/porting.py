@@ -229,8 +229,8 @@ def _tell_conflicts(task: Task, merged: Iterable[Merged], expected: Mapping[str,
     for file in merged:
         for conflict in file.conflicts:
             task.around.tell(f"open: {conflict}")
-        if not file.content:
-            for name, places in sorted(homes_of(expected[file.path], task.sources).items()):
+        if file.conflicts:
+            for name, places in sorted(homes_of(expected[file.path], file.path, task.sources).items()):
                 task.around.tell(f"open: {name} of {file.path} is now in {', '.join(places)}")
     for line in check_list():
         task.around.tell(f"check: {line}")
