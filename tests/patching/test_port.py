@@ -273,6 +273,81 @@ def test_arms_that_cannot_be_run_are_refused(clone: Desk) -> None:
     assert "the tests or uv are not here" in _refused(clone, 65, "1.83.1")
 
 
+@pytest.fixture
+def cells(clone: Desk) -> Desk:
+    """The clone with stand-ins for the cells, which take minutes: `arms` and `control` say how each ends."""
+    for name, said in (("__main__", "arms"), ("control", "control")):
+        path = clone.root / "scripts" / "matrix" / f"{name}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(
+            "import pathlib, sys\n"
+            f"ends = pathlib.Path({str(clone.root / 'tests' / said)!r}).read_text()\n"
+            "text = pathlib.Path('patches/releases.toml').read_text()\n"
+            '_, version, entry = text.partition(f\'version = "{sys.argv[sys.argv.index("--release") + 1]}"\')\n'
+            "patch = pathlib.Path('patches', entry.partition('patch = \"')[2].partition('\"')[0])\n"
+            "print(bool(version) and patch.is_file(), 'ended as it was told')\n"
+            "sys.exit(int(ends))\n"
+        )
+    (clone.root / "tests").mkdir()
+    (clone.root / "pyproject.toml").touch()
+    (clone.root / "scripts" / "matrix" / "__init__.py").touch()
+    return clone
+
+
+def _end(desk: Desk, arms: int, control: int) -> None:
+    (desk.root / "tests" / "arms").write_text(str(arms))
+    (desk.root / "tests" / "control").write_text(str(control))
+
+
+@pytest.mark.parametrize("version", ["1.83.1", "1.84.0"], ids=["strictly", "merged"])
+def test_both_arms_are_run_with_what_is_to_be_written(cells: Desk, version: str) -> None:
+    _end(cells, arms=0, control=1)
+
+    result = _port(cells, version)
+
+    assert result.exit_code == 0, result.output
+    assert "True ended as it was told" in result.stdout
+    assert cells.versions() == ["1.83.0", version]
+
+
+@pytest.mark.parametrize("version", ["1.83.1", "1.84.0"], ids=["strictly", "merged"])
+def test_arms_that_are_not_as_they_must_be_write_nothing(cells: Desk, version: str) -> None:
+    _end(cells, arms=1, control=1)
+
+    assert f"litellm {version} is not as it must be: True ended as it was told" in _refused(cells, 65, version)
+
+
+@pytest.mark.parametrize("version", ["1.83.1", "1.85.0"], ids=["the patch still fits", "it does not"])
+def test_a_release_that_passes_the_control_arm_closes_the_range(cells: Desk, version: str) -> None:
+    _end(cells, arms=1, control=0)
+
+    result = _port(cells, version)
+
+    assert result.exit_code == 0, result.output
+    assert f"litellm {version} has the fix" in result.stdout
+    ledger = load_ledger(cells.patches)
+    assert (str(ledger.fixed and ledger.fixed.version), cells.versions()) == (version, ["1.83.0"])
+    assert not _work(cells).exists()
+    _commit(cells)
+    assert "needs no patch" in _refused(cells, 8, version)
+    assert cells.run("check").exit_code == (0 if version == "1.83.1" else 42)
+
+
+def test_a_control_arm_that_cannot_be_run_is_no_answer(cells: Desk) -> None:
+    _end(cells, arms=1, control=3)
+
+    assert "the control arm of litellm 1.85.0 could not be run" in _refused(cells, 65, "1.85.0")
+
+
+def test_a_ledger_that_cannot_be_written_takes_the_patch_back(clone: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device", "releases.toml")
+
+    monkeypatch.setattr("litellm_patch.port.porting.save_ledger", fail)
+
+    assert "No space left" in _refused(clone, 30, "1.84.0", "--without-arms")
+
+
 def test_a_release_before_a_later_one_with_the_same_patch_is_refused(clone: Desk) -> None:
     _port(clone, "1.84.0", "--without-arms")
     _commit(clone)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from litellm_patch.ledger import Release
+    from litellm_patch.ledger import Ledger, Release
     from litellm_patch.releases.surroundings import Surroundings
 
 
@@ -194,14 +194,24 @@ def _finish(task: Task, entry: Release, data: bytes | None) -> list[str]:
             raise
     else:
         lines.append(f"look: the arms were not run; run nox -s \"names(litellm='{task.version}')\" before you commit")
-    if data:
-        write_whole(entry.patch, data)
-    save_ledger(task.folder, ledger)
+    _write(task.folder, ledger, entry.patch, data)
     _work_of(task.folder).drop()
     lines.append(f"written: {entry.patch.name if data else 'no new patch'}, and the entry of litellm {task.version}")
     if data:
         lines.append(f"look: read {entry.patch.name} as upstream's reviewer would, and give it a row in README")
     return lines
+
+
+def _write(folder: Path, ledger: Ledger, path: Path, data: bytes | None) -> None:
+    """Write the patch, if there is a new one, and the ledger: both or none."""
+    if data:
+        write_whole(path, data)
+    try:
+        save_ledger(folder, ledger)
+    except OSError:
+        if data:
+            path.unlink()
+        raise
 
 
 def _close_the_range(task: Task) -> list[str]:
