@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -68,6 +69,24 @@ def test_the_exported_tests_keep_it() -> None:
     assert {path.name: findings_of_tests(source) for path, source in sources.items()} == {
         path.name: [] for path in sources
     }
+
+
+def test_the_words_for_upstream_are_whole() -> None:
+    material = EXPORTED.parent
+    subject, blank, *body = (material / "message.txt").read_text(encoding="utf-8").splitlines()
+    proofs = [(material / "measured" / f"{name}.md").read_text(encoding="utf-8") for name in ("before", "after")]
+
+    assert re.fullmatch(r"fix\(router\): [a-z][^.]{10,50}", subject)
+    assert not blank
+    assert {line for line in body if line.startswith("Fixes #")} == {
+        f"Fixes #{issue}" for issue in (28019, 10317, 34027)
+    }
+    assert [[proof.count(f"   {status} ") for status in (200, 500)] for proof in proofs] == [[0, 6], [6, 0]]
+    for endpoint in ("/v1/chat/completions", "/v1/responses", "/v1/messages"):
+        assert all(f"#### {endpoint}\n" in proof for proof in proofs)
+    text = (material / "PULL_REQUEST.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"\{(\w+)\}", text)) == {path.stem for path in (material / "measured").iterdir()}
+    assert all(f"#{number}" in text for number in (29378, 36058, 40977))
 
 
 def test_new_functions_are_those_that_upstream_s_script_would_miss() -> None:

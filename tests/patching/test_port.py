@@ -262,6 +262,15 @@ def test_a_folder_without_a_repository_is_refused(clone: Desk) -> None:
     assert "is in no git repository" in _refused(clone, 63, "1.83.1", GIT_CEILING_DIRECTORIES=str(clone.root.parent))
 
 
+def test_a_folder_that_a_repository_ignores_is_refused(clone: Desk) -> None:
+    """As where the tool is installed in an environment inside of somebody's checkout."""
+    subprocess.run(["git", "rm", "-rq", "--cached", "patches"], cwd=clone.root, check=True)  # noqa: S607
+    (clone.root / ".gitignore").write_text(".cache/\npatches/\n")
+    _commit(clone)
+
+    assert "git does not track" in _refused(clone, 63, "1.83.1")
+
+
 def test_a_machine_without_git_is_refused(clone: Desk, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
 

@@ -8,6 +8,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from litellm_patch.errors import GitError, LocalChangesError
+from litellm_patch.ledger import LEDGER_NAME
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,6 +64,9 @@ def refuse_local_changes(folder: Path) -> None:
     done = git(folder, "status", "--porcelain", "--untracked-files=all", "--", ".", allowed=(0, 128))
     if done.returncode:
         raise LocalChangesError(f"{folder} is in no git repository", "run port in a clone of this project")
+    if git(folder, "ls-files", "--error-unmatch", "--", LEDGER_NAME, allowed=(0, 1)).returncode:
+        # as a virtual environment that some repository ignores
+        raise LocalChangesError(f"git does not track {folder / LEDGER_NAME}", "run port in a clone of this project")
     changes = [line[3:] for line in done.stdout.decode(errors="replace").splitlines()]
     if changes:
         named = ", ".join(changes[:3]) + (" and more" if changes[3:] else "")

@@ -137,6 +137,7 @@ def _port_by_merge(task: Task) -> list[str]:
             f"{task.patch.path.name} does not fit litellm {task.version}, and later releases use it",
             "look what is special about this release; deny it, or make a patch for it by hand",
         )
+    task.around.step("running the control arm", 0, 1)
     if task.arms and passes_on_stock(task.folder, task.ledger_with_stock(), task.version):
         return _close_the_range(task)
     base = task.images_of_base()
@@ -185,6 +186,7 @@ def _finish(task: Task, entry: Release, data: bytes | None) -> list[str]:
     lines = [f"proved: the patch is in, compiles, and changes {sum(map(len, changed.values()))} names; no new reader"]
     ledger = task.ledger_with(entry)
     if task.arms:
+        task.around.step("running both arms", 0, 1)
         try:
             patch = (entry.patch.name, data) if data else None
             lines += run_arms(task.folder, ledger, patch, task.version).splitlines()
