@@ -295,7 +295,7 @@ def cells(clone: Desk) -> Desk:
             '_, version, entry = text.partition(f\'version = "{sys.argv[sys.argv.index("--release") + 1]}"\')\n'
             "patch = pathlib.Path('patches', entry.partition('patch = \"')[2].partition('\"')[0])\n"
             "print(bool(version) and patch.is_file(), 'ended as it was told')\n"
-            "sys.exit(int(ends))\n"
+            "sys.exit(int(ends) if patch.is_file() else 9)\n"
         )
     (clone.root / "tests").mkdir()
     (clone.root / "pyproject.toml").touch()
@@ -325,8 +325,13 @@ def test_arms_that_are_not_as_they_must_be_write_nothing(cells: Desk, version: s
 
     assert f"litellm {version} is not as it must be: True ended as it was told" in _refused(cells, 65, version)
 
+    assert "half finished" in _refused(cells, 62, version)
+    _end(cells, arms=0, control=1)
+    assert _port(cells, "--continue").exit_code == 0
+    assert cells.versions() == ["1.83.0", version]
 
-@pytest.mark.parametrize("version", ["1.83.1", "1.85.0"], ids=["the patch still fits", "it does not"])
+
+@pytest.mark.parametrize("version", ["1.83.1", "1.84.0", "1.85.0"])
 def test_a_release_that_passes_the_control_arm_closes_the_range(cells: Desk, version: str) -> None:
     _end(cells, arms=1, control=0)
 

@@ -27,7 +27,7 @@ _NO_ARMS = (
 )
 
 
-def run_arms(folder: Path, ledger: Ledger, patch: tuple[str, bytes] | None, version: Version) -> str:
+def run_arms(folder: Path, ledger: Ledger, patch: tuple[str, bytes] | None, version: Version) -> tuple[bool, str]:
     """Run both arms of a release: stock must fail where the fix shows, patched must pass.
 
     Args:
@@ -37,15 +37,13 @@ def run_arms(folder: Path, ledger: Ledger, patch: tuple[str, bytes] | None, vers
         version: The release.
 
     Returns:
-        What the arms said, one line each.
+        Whether both are as they must be, and what they said: a line each, or the end of it in one line.
 
     Raises:
-        ArmsError: They could not be run, or are not as they must be; shows what they said.
+        ArmsError: They could not be run.
     """
     code, said = _run(folder, ledger, patch, "matrix", "--release", str(version))
-    if code:
-        raise ArmsError(f"litellm {version} is not as it must be: {_tail(said)}", "see what the tests say")
-    return said
+    return code == 0, said if code == 0 else _tail(said)
 
 
 def passes_on_stock(folder: Path, ledger: Ledger, version: Version) -> bool:

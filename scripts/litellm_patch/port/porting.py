@@ -176,9 +176,7 @@ def _finish(task: Task, entry: Release, data: bytes | None) -> list[str]:
     if missed:
         for line in missed:
             task.around.tell(f"open: {line}")
-        work = _work_of(task.folder)
-        if not work.folder.exists():
-            _begin(task, tuple(missed), {path: after for path, (_, after) in applied.items()})
+        work = _keep(task, missed, applied)
         raise PortConflictError(
             f"{len(missed)} reader(s) of chains in litellm {task.version} are not covered, listed above",
             f"let the patch reach them in {work.tree}, or say in port/readers.toml why not; then port --continue",
@@ -187,13 +185,16 @@ def _finish(task: Task, entry: Release, data: bytes | None) -> list[str]:
     ledger = task.ledger_with(entry)
     if task.arms:
         task.around.step("running both arms", 0, 1)
-        try:
-            patch = (entry.patch.name, data) if data else None
-            lines += run_arms(task.folder, ledger, patch, task.version).splitlines()
-        except ArmsError:
-            if passes_on_stock(task.folder, task.ledger_with_stock(), task.version):
-                return _close_the_range(task)
-            raise
+        passed, said = run_arms(task.folder, ledger, (entry.patch.name, data) if data else None, task.version)
+        if not passed and passes_on_stock(task.folder, task.ledger_with_stock(), task.version):
+            return _close_the_range(task)
+        if not passed:
+            work = _keep(task, ["an arm is not as it must be"], applied)
+            raise ArmsError(
+                f"litellm {task.version} is not as it must be: {said}",
+                f"mend the files in {work.tree}, then port --continue; or port --abort",
+            )
+        lines += said.splitlines()
     else:
         lines.append(f"look: the arms were not run; run nox -s \"names(litellm='{task.version}')\" before you commit")
     _write(task.folder, ledger, entry.patch, data)
@@ -234,6 +235,14 @@ def _begin(task: Task, conflicts: tuple[str, ...], files: Mapping[str, bytes]) -
     work.drop()
     work.begin(Note(str(task.version), str(task.base.version), conflicts), task.sources, files)
     return work
+
+
+def _keep(task: Task, why: Iterable[str], applied: Mapping[str, tuple[bytes, bytes]]) -> Work:
+    """Lay out what was applied for a person, unless it is there already."""
+    work = _work_of(task.folder)
+    if work.folder.exists():
+        return work
+    return _begin(task, tuple(why), {path: after for path, (_, after) in applied.items()})
 
 
 def _tell_conflicts(task: Task, merged: Iterable[Merged], expected: Mapping[str, frozenset[str]]) -> None:

@@ -140,7 +140,9 @@ class Task:
             for path, file in self.patch.files.items()
             if path in self.sources
         )
-        return self.ledger_with(Release(self.version, self.offer.uploaded, self.patch.path, self.offer.wheels, images))
+        # the patch of the release below, as one that was made for this release is not written yet
+        entry = Release(self.version, self.offer.uploaded, self.base.patch, self.offer.wheels, images)
+        return self.ledger_with(entry)
 
     def _stock(self) -> Stock:
         """The cache of stock files, with what the patch touches in this release and in the one below it."""
