@@ -129,6 +129,33 @@ def apply_all(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def upstream(session: nox.Session) -> None:
+    """Make the pull request for upstream, checked by its tools, tried on both arms; ``-- --write`` keeps the proof."""
+    session.install("-e", ".[maintain]", *nox.project.dependency_groups(PYPROJECT, "matrix", "upstream"))
+    folders = ("--folder", f"{session.virtualenv.location}/submission", "--output", ".cache/upstream")
+    session.run("python", "-m", "submission", *folders, *session.posargs, env={"PYTHONPATH": "scripts:tests"})
+
+
+@nox.session(default=False)
+def upstream_tests(session: nox.Session) -> None:
+    """Compare both arms by upstream's own tests, offline: ``-- PATH`` names a checkout of theirs."""
+    session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "matrix"))
+    folder = f"{session.virtualenv.location}/cells"
+    session.run(
+        *("python", "-m", "submission.comparing", "--folder", folder),
+        *session.posargs,
+        env={"PYTHONPATH": "scripts:tests"},
+    )
+
+
+@nox.session(default=False)
+def port(session: nox.Session) -> None:
+    """Carry the newest patch over to a release that the ledger lacks: ``-- VERSION``, ``-- --continue``."""
+    session.install("-e", ".[maintain]", *nox.project.dependency_groups(PYPROJECT, "matrix"))
+    session.run("litellm-patch", "port", *session.posargs)
+
+
+@nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Measure requests on stock and on both patches in turns, and the tool; ``-- --quick``, ``-- --output docs``."""
     session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "matrix", "bench"))

@@ -39,9 +39,11 @@ from litellm_patch.errors import (
     SystemFailureError,
     UnsupportedReleaseError,
 )
+from litellm_patch.export import export
 from litellm_patch.index import Index
 from litellm_patch.ledger import LEDGER_NAME, Ledger, bundled_folder, is_patched_wheel, load_ledger
 from litellm_patch.names import Request, Rules
+from litellm_patch.port import abort, go_on, port
 from litellm_patch.target import State, find_packages
 from litellm_patch.wheel import make_wheels, put_wheel
 
@@ -298,6 +300,60 @@ def wheel_command(  # noqa: PLR0913, PLR0917 - one argument an option
                 _say(f"{'written' if written else 'there already, byte for byte'}: {output / name}")
         except InvalidVersion as error:
             raise click.BadParameter(f"{what!r} is neither a release nor the path of a .whl file") from error
+
+
+@main.command("export")
+@click.argument("place", type=click.Path(path_type=Path), metavar="FOLDER")
+@_cache
+@_index_url
+@click.pass_obj
+def export_command(patches: Path | None, place: Path, cache: Path | None, index_url: str | None) -> None:
+    """Write the patch as upstream takes it, into FOLDER.
+
+    A mailbox for `git am` with one commit, the change and its tests; the text of the pull request; and the script that
+    proves the fix with a key of your own. The same patch gives the same bytes.
+    """
+    folder = patches or bundled_folder()
+    with _surroundings(folder, cache, index_url) as around:
+        for path in export(folder, place, around):
+            _say(f"written: {path}")
+
+
+@main.command("port")
+@click.argument("version", required=False)
+@click.option("--continue", "going_on", is_flag=True, help="Finish the port that a person has resolved.")
+@click.option("--abort", "aborting", is_flag=True, help="Drop the port that is under way.")
+@click.option("--without-arms", is_flag=True, help="Do not run the behaviour tests of the release.")
+@_cache
+@_index_url
+@click.pass_obj
+def port_command(  # noqa: PLR0913 - one argument an option
+    patches: Path | None,
+    version: str | None,
+    cache: Path | None,
+    index_url: str | None,
+    *,
+    going_on: bool,
+    aborting: bool,
+    without_arms: bool,
+) -> None:
+    """Carry the newest patch over to VERSION, a release that the ledger lacks; for maintainers, in a clone.
+
+    The patch is tried strictly, else merged. What fits is proved, run on both arms and written to the ledger; what
+    does not is left to a person, in a folder of its own. A release that has the fix is found out and written down.
+    """
+    _check_usage(((version is not None) + going_on + aborting != 1, "give a VERSION, or --continue, or --abort"))
+    folder = patches or bundled_folder()
+    with _surroundings(folder, cache, index_url) as around:
+        try:
+            if version is not None:
+                lines = port(folder, Version(version), around, arms=not without_arms)
+            else:
+                lines = go_on(folder, around, arms=not without_arms) if going_on else abort(folder)
+        except InvalidVersion as error:
+            raise click.BadParameter(str(error)) from error
+    for line in lines:
+        _say(line)
 
 
 @main.command("doctor")

@@ -238,6 +238,48 @@ class DisagreementError(LitellmPatchError):
     meaning = "doctor --verify: the Router does something else than the doctor says"
 
 
+class ExportFolderError(LitellmPatchError):
+    """The folder to export into holds something else."""
+
+    exit_code = 60
+    meaning = "export only: FOLDER holds something that no export wrote"
+
+
+class PortConflictError(LitellmPatchError):
+    """A patch cannot be carried over to a release without a person."""
+
+    exit_code = 61
+    meaning = "port only: a person must look, at a conflict, a hunk in another function, or a reader of chains"
+
+
+class UnfinishedPortError(LitellmPatchError):
+    """A port was begun and not finished, or there is none to go on with."""
+
+    exit_code = 62
+    meaning = "port only: another port is half finished, or there is none to continue"
+
+
+class LocalChangesError(LitellmPatchError):
+    """The patches folder is not as it was committed."""
+
+    exit_code = 63
+    meaning = "port only: the patches folder has changes that are not committed, or is in no git repository"
+
+
+class GitError(LitellmPatchError):
+    """Git is not there, or refused."""
+
+    exit_code = 64
+    meaning = "port only: git is not installed, or failed"
+
+
+class ArmsError(LitellmPatchError):
+    """A release's behaviour is not as it must be, on stock or patched."""
+
+    exit_code = 65
+    meaning = "port only: the tests of the release in its two arms could not be run, or are not as they must be"
+
+
 DEAD = 9
 """The exit code of `doctor` when it finds something dead: an answer, and no error."""
 
@@ -279,6 +321,12 @@ EXIT_CODES: dict[int, str] = {
             LogError,
             VerificationError,
             DisagreementError,
+            ExportFolderError,
+            PortConflictError,
+            UnfinishedPortError,
+            LocalChangesError,
+            GitError,
+            ArmsError,
             UnknownOptionError,
         )
     },

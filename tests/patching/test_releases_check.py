@@ -9,7 +9,7 @@ import pytest
 
 from patching.factory import ROUTER, make_patch
 from patching.fake_index import PAGE, Answer
-from patching.maintainer import CORE, NEW, OLD, OLD_PATCHED, Desk
+from patching.maintainer import CORE, NEW, NEW_PATCHED, OLD, OLD_PATCHED, Desk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -131,6 +131,10 @@ def _said(version: str, key: str, value: object) -> Callable[[Desk], object]:
         (
             lambda desk: desk.index.add("1.84.1", {ROUTER: NEW[ROUTER]}),
             [r"1\.84\.1 is missing .* changes litellm/router_core\.py, which litellm 1\.84\.1 does not have"],
+        ),
+        (
+            lambda desk: desk.index.add("1.84.1", NEW_PATCHED),
+            [r"1\.84\.1 is missing .*: it has the lines of 1\.84\.0\.patch already: port 1\.84\.1 tells whether"],
         ),
         (lambda desk: desk.index.add("1.84.0.post2", NEW), [r"litellm 1\.84\.0\.post2 is missing"]),
         (_said("1.83.0", "hashes", {"sha256": "0" * 64}), [r"1\.83\.0-py3-none-any\.whl: the index says sha256 0000"]),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from litellm_patch.errors import PatchError
 from litellm_patch.ledger import LEDGER_NAME, Ledger, Step, dump_ledger, load_ledger
+from litellm_patch.patchfile import FilePatch, Hunk
 from litellm_patch.releases.offers import refusal_of, supported_offers
 from litellm_patch.releases.ranges import RangePatch, make_entry, patch_for, read_patch, touched_by
 from litellm_patch.releases.surroundings import fetch_stock
@@ -115,5 +116,18 @@ def _trial(offer: Offer, patches: Sequence[RangePatch], around: Surroundings) ->
     try:
         make_entry(offer, patch, stock)
     except PatchError as error:
-        return error.found
-    return f"{patch.path.name} fits, run releases update {offer.version}"
+        have = stock.read(offer.version, offer.wheels) or {}
+        if all(path in have and _is_there(file, have[path]) for path, file in patch.files.items()):
+            return f"it has the lines of {patch.path.name} already: port {offer.version} tells whether it has the fix"
+        return f"{error.found}; port {offer.version} merges it, or finds that upstream has a fix"
+    return f"{patch.path.name} fits, run releases update {offer.version}, or port {offer.version} to try it"
+
+
+def _is_there(file: FilePatch, data: bytes) -> bool:
+    """Tell whether a file has what a patch would make of it: upstream may have taken the patch."""
+    undone = (Hunk(hunk.after_start, hunk.after, hunk.before_start, hunk.before) for hunk in file.hunks)
+    try:
+        FilePatch(file.path, tuple(undone)).locate(data)
+    except PatchError:
+        return False
+    return True

@@ -96,7 +96,7 @@ def read_patches(folder: Path, option: str | None = None) -> list[RangePatch]:
 
 
 def read_options(folder: Path) -> dict[str, list[RangePatch]]:
-    """Read the optional patches of a folder, each name a folder inside.
+    """Read the optional patches of a folder, each name a folder of patches inside.
 
     Args:
         folder: The patches folder.
@@ -105,11 +105,13 @@ def read_options(folder: Path) -> dict[str, list[RangePatch]]:
         What `read_patches` gives, by name.
 
     Raises:
-        LedgerError: A folder has no patch.
         PatchError: A patch cannot be used, or two are for the same release.
         OSError: One cannot be read.
     """
-    return {inside.name: read_patches(inside, inside.name) for inside in sorted(folder.iterdir()) if inside.is_dir()}
+    return {
+        inside.name: read_patches(inside, inside.name)
+        for inside in sorted({p.parent for p in folder.glob("*/*.patch")})
+    }
 
 
 def patch_for(version: Version, patches: Sequence[RangePatch]) -> RangePatch:
@@ -144,12 +146,37 @@ def make_entry(
     options: Mapping[str, Sequence[RangePatch]] | None = None,
     tell: Callable[[str], None] | None = None,
 ) -> Release:
-    """Make the ledger's entry of a release.
+    """Make the ledger's entry of a release from its stock files in the cache.
 
     Args:
         offer: What the index has of it.
         patch: The patch of its range.
         stock: Its stock files.
+        options: All optional patches, by name.
+        tell: Takes one line about each that does not fit.
+
+    Returns:
+        The entry.
+
+    Raises:
+        PatchError: The patch does not fit; names the file and the first hunk that does not.
+    """
+    return entry_of(offer, patch, stock.read(offer.version, offer.wheels) or {}, options, tell)
+
+
+def entry_of(
+    offer: Offer,
+    patch: RangePatch,
+    sources: Mapping[str, bytes],
+    options: Mapping[str, Sequence[RangePatch]] | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> Release:
+    """Make the ledger's entry of a release.
+
+    Args:
+        offer: What the index has of it.
+        patch: The patch of its range.
+        sources: Its stock files, by their paths from the root of the wheel.
         options: All optional patches, by name; one whose oldest is for a later release, or that does not fit, is left
             out.
         tell: Takes one line about each that does not fit.
@@ -160,7 +187,7 @@ def make_entry(
     Raises:
         PatchError: The patch does not fit; names the file and the first hunk that does not.
     """
-    have = dict(stock.read(offer.version, offer.wheels) or {})
+    have = dict(sources)
     images = _locate(offer.version, patch, have)
     steps: dict[str, Step] = {}
     for name, patches in (options or {}).items():
