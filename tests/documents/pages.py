@@ -25,10 +25,15 @@ def pages() -> list[Path]:
     return [ROOT / line for line in listed.stdout.splitlines()]
 
 
+def our_own(found: list[Path]) -> list[Path]:
+    """Those that speak of this project; what is written for upstream speaks of upstream's tree and proxy."""
+    return [page for page in found if not page.is_relative_to(ROOT / "patches" / "upstream")]
+
+
 def commands(page: str) -> list[str]:
     """What a page tells its reader to type: the lines of its console blocks, without prompt and remark."""
     blocks = "".join(re.findall(r"```console\n(.*?)```", page, re.DOTALL)).replace("\\\n", "")
-    return [re.sub(r"\s+#.*", "", line) for line in re.findall(r"(?m)^\$ (.*)$", blocks)]
+    return [re.sub(r"\s+#.*", "", line) for line in re.findall(r"(?m)^ *\$ (.*)$", blocks)]
 
 
 def quoted(page: str) -> list[str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from doctor.test_readme import COMMANDS as OF_THE_DOCTOR
-from documents.pages import ROOT, commands, pages, quoted
+from documents.pages import ROOT, commands, our_own, pages, quoted
 from litellm_patch.cli import main
 from litellm_patch.errors import DEAD
 from litellm_patch.target import find_target
@@ -25,22 +25,57 @@ OF_CI = re.findall(r"(?m)^python3 .*$", (ROOT / ".ci" / "run").read_text(encodin
 
 
 def _section(heading: str) -> list[str]:
-    section = README.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    section = re.split(r"\n##+ ", README.partition(f"# {heading}\n")[2])[0]
     return [command for command in commands(section) if command not in OF_THE_DOCKER_RECIPE]
 
 
 OF_FIVE_MINUTES = _section("In five minutes")
 OF_AN_OPERATOR = _section("Apply it")
+OF_THE_OPTION = _section("The optional patch: matching in one pass")
+WORKFLOWS = "".join(path.read_text(encoding="utf-8") for path in (ROOT / ".github" / "workflows").glob("*.yml"))
+OF_THE_WORKFLOWS = {
+    "pip install -e '.[maintain]'": "pip install --disable-pip-version-check '.[maintain]'",
+    "litellm-patch releases check": "litellm-patch releases check",
+    "nox -s apply_all": "run_nox.py --session apply_all\n",
+    "nox -s table": "run_nox.py --session table\n",
+    "nox -s upstream": "run_nox.py --session upstream\n",
+}
+"""What takes too long for a test or asks for what is new, and the words of the workflow that runs it."""
+
+OF_OTHER_TESTS = {
+    "nox": ROOT / ".ci" / "run",  # by the other name that CONTRIBUTING gives it
+    "nox -s port -- VERSION": ROOT / "tests" / "patching" / "test_port.py",
+    "nox -s port -- --continue": ROOT / "tests" / "patching" / "test_port.py",
+    "nox -s upstream_tests -- path/to/litellm": ROOT / "tests" / "environments" / "test_submission.py",
+    "git am --3way path/to/.cache/upstream/0001-*.patch": ROOT / "tests" / "patching" / "test_export.py",
+}
+"""What cannot be typed as it stands, and where the same is run."""
+
+WANTS_MORE_THAN_A_MACHINE = [
+    "git switch -c litellm-VERSION",
+    "git clone https://github.com/BerriAI/litellm && cd litellm",
+    "git remote show origin | grep 'HEAD branch'",
+    "git switch -c fix/fallback-names",
+    "git commit --amend --reset-author --no-edit",
+    "PROOF=path/to/.cache/upstream/prove_fix.py",
+    'git switch --detach HEAD~1 && OPENAI_API_KEY=... python $PROOF --label "Before ($(git rev-parse --short HEAD))"',
+    'git switch fix/fallback-names && OPENAI_API_KEY=... python $PROOF --label "After ($(git rev-parse --short HEAD))"',
+]
+"""Upstream's repository, a provider's key, or a name of one's own: run by nothing here."""
+
 DIFFERENCE = re.findall(r"`(pip download --no-deps .*?)`, then `(litellm-patch status .*?)`", README)
 CODES = {"litellm-patch status .venv": 3, "litellm-patch status --all": 3, "litellm-patch status --stock": 3}
 """What ends otherwise than with 0: the environment is stock when it is asked."""
 
 
 def test_each_command_is_run_somewhere() -> None:
-    run = {*OF_CI, *OF_THE_DOCTOR, *OF_THE_DOCKER_RECIPE, *OF_FIVE_MINUTES, *OF_AN_OPERATOR}
-    typed = {command for page in pages() for command in commands(page.read_text(encoding="utf-8"))}
+    run = {*OF_CI, *OF_THE_DOCTOR, *OF_THE_DOCKER_RECIPE, *OF_FIVE_MINUTES, *OF_AN_OPERATOR, *OF_THE_OPTION}
+    run |= {*OF_THE_WORKFLOWS, *OF_OTHER_TESTS, *WANTS_MORE_THAN_A_MACHINE}
+    typed = {command for page in our_own(pages()) for command in commands(page.read_text(encoding="utf-8"))}
     assert typed == run
     assert len(OF_CI) == 2
+    assert [words for words in OF_THE_WORKFLOWS.values() if words not in WORKFLOWS] == []
+    assert [path for path in OF_OTHER_TESTS.values() if not path.is_file()] == []
 
 
 @pytest.fixture(scope="module")
@@ -99,9 +134,19 @@ def test_an_operator_s_commands_in_their_order(desk: Path) -> None:
     assert (desk / "pip" / "bin" / "litellm-patch").is_file()
 
 
+def test_the_commands_of_the_optional_patch(desk: Path) -> None:
+    _type("pip install '.[maintain]'", desk)  # as the section before says of wheels
+
+    for number, command in enumerate(OF_THE_OPTION):
+        _type(command, desk)
+        if number == 0:
+            assert "matching" in _type("litellm-patch status .venv", desk, 0)
+    assert list(desk.rglob(f"litellm-{RELEASE}+fallbacknames.1.matching-*.whl"))
+
+
 def test_the_command_that_shows_a_difference(desk: Path) -> None:
     ((_, show),) = DIFFERENCE
-    (wheel,) = desk.glob("*.whl")
+    (wheel,) = desk.glob(f"litellm-{RELEASE}-*.whl")
     _type(show.replace("WHEEL", wheel.name), desk)
 
 
@@ -122,4 +167,4 @@ def test_each_command_in_a_text_can_be_typed(page: Path) -> None:
             assert {word for word in words if word.startswith("--")} <= known | {"--help"}, command
         if words[:2] == ["nox", "-s"] or "--session" in words:
             after = words[words.index("-s" if "-s" in words else "--session") + 1 :]
-            assert re.match(r"\"?(\w+)", after[0])[1] in SESSIONS, command  # type: ignore[index]
+            assert re.match(r"\"?(\w+)", after[0])[1] in {*SESSIONS, "NAME"}, command  # type: ignore[index]

@@ -205,7 +205,7 @@ def test_a_cell_with_a_wrong_arm_shows_all_of_it_and_leaves_no_result(
     monkeypatch.setattr("matrix.cell.apply_patch", lambda _: None)
     monkeypatch.setattr(Environment, "run", run)
 
-    passed, said = run_cell(ledger.releases[0], tmp_path, tmp_path / "results")
+    passed, said = run_cell(ledger.releases[0], tmp_path, tmp_path / "results", ["--a-part"])
 
     assert not passed
     assert said.count("details of") == 1
