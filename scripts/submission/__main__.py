@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
         0 if upstream could take it, 1 if something is not as it must be, 2 if nothing can be checked.
     """
     parser = argparse.ArgumentParser(prog="submission", description=__doc__)
-    parser.add_argument("--folder", type=Path, required=True, help="where environments and trees are made")
+    parser.add_argument("--folder", type=Path, required=True, help="where environments are made")
     parser.add_argument("--output", type=Path, required=True, help="where the export goes")
     parser.add_argument("--write", action="store_true", help="write what was measured into patches/upstream/measured")
     options = parser.parse_args(arguments)
@@ -48,10 +49,12 @@ def main(arguments: Sequence[str]) -> int:
         environment = ready(options.folder.resolve() / "environment", release, REQUIREMENTS)
         _export(options.output)
         (mailbox,) = options.output.glob("0001-*.patch")
-        stock, patched = make_trees(options.folder.resolve() / "trees", environment, mailbox)
-        console.print(f"git am: one commit, {git(patched, 'show', '--shortstat', '--format=').strip()}")
-        console.print(_check(stock, patched, environment))
-        measured = _measure(environment, patched / "tests", console)
+        # not below the session's own folder, .nox, which type checkers pass over
+        with tempfile.TemporaryDirectory(prefix="litellm-upstream-") as trees:
+            stock, patched = make_trees(Path(trees), environment, mailbox)
+            console.print(f"git am: one commit, {git(patched, 'show', '--shortstat', '--format=').strip()}")
+            console.print(_check(stock, patched, environment))
+            measured = _measure(environment, patched / "tests", console)
         _keep(measured, write=options.write)
         _export(options.output)
     except SubmissionError as failure:

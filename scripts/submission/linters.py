@@ -89,8 +89,13 @@ def _strict_findings(tree: Path, files: Sequence[str]) -> Counter[str]:
 
 def _basedpyright(tree: Path, files: Sequence[str], python: Path) -> Counter[str]:
     command: tuple[str | Path, ...] = (_BIN / "basedpyright", "--outputjson", "--pythonpath", python, *files)
-    found = json.loads(_said(command, tree, allowed=(0, 1)))["generalDiagnostics"]
-    errors = (entry for entry in found if entry["severity"] == "error")
+    found = json.loads(_said(command, tree, allowed=(0, 1)))
+    if found["summary"]["filesAnalyzed"] != len(files):
+        # it passes over whatever is below a folder whose name begins with a dot, and calls that no error
+        raise SubmissionError(
+            f"basedpyright looked at {found['summary']['filesAnalyzed']} of {len(files)} files in {tree}"
+        )
+    errors = (entry for entry in found["generalDiagnostics"] if entry["severity"] == "error")
     return Counter(f"{Path(entry['file']).name}: {entry.get('rule')} {entry['message']}" for entry in errors)
 
 
