@@ -1,4 +1,4 @@
-"""The table of ratios in README, made of a run that was kept in docs/."""
+"""The table of ratios beside the optional patch, made of a run that was kept in docs/."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def _kinds() -> Iterator[tuple[str, Row]]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write the table into README, or see that it is there.
+    """Write the table into its page, or see that it is there.
 
     Args:
         arguments: ``--check`` to change nothing.
@@ -81,7 +81,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="bench.readme", description=__doc__)
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args(arguments)
-    readme = ROOT / "README.md"
+    readme = ROOT / "patches" / "matching" / "README.md"
     text = readme.read_text(encoding="utf-8")
     before, _, rest = text.partition(START)
     new = before + START + "\n" + table(json.loads((ROOT / "docs" / "bench.json").read_bytes())) + "\n" + END
