@@ -59,17 +59,20 @@ def edges(session: nox.Session) -> None:
 @nox.session
 def proxy(session: nox.Session) -> None:
     """Test the real proxy, stock beside patched, of three releases; or say ``-- --select ends``."""
-    session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "matrix", "proxy"))
-    folders = ("--folder", f"{session.virtualenv.location}/cells", "--results", ".cache/proxy")
-    session.run("python", "-m", "proxy", *folders, *session.posargs, env={"PYTHONPATH": "scripts:tests"})
+    run_proxy(session, "--results", ".cache/proxy")
 
 
 @nox.session(default=False)
 def proxy_db(session: nox.Session) -> None:
     """Test the real proxy with a database, in the releases of ``proxy``; needs PostgreSQL's programs, node and npm."""
+    run_proxy(session, "--results", ".cache/proxy_db", "--database")
+
+
+def run_proxy(session: nox.Session, *arguments: str) -> None:
+    """Run the tests of the real proxy, in environments of this session's own."""
     session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "matrix", "proxy"))
-    folders = ("--folder", f"{session.virtualenv.location}/cells", "--results", ".cache/proxy_db")
-    session.run("python", "-m", "proxy", "--database", *folders, *session.posargs, env={"PYTHONPATH": "scripts:tests"})
+    arguments = ("--folder", f"{session.virtualenv.location}/cells", *arguments, *session.posargs)
+    session.run("python", "-m", "proxy", *arguments, env={"PYTHONPATH": "scripts:tests"})
 
 
 @nox.session(default=False)

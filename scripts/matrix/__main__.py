@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from packaging.version import InvalidVersion, Version
 from rich.console import Console
-from rich.progress import Progress
 
 from litellm_patch.errors import LitellmPatchError
 from litellm_patch.ledger import bundled_folder, load_ledger
 from matrix.cell import run_cell
+from matrix.each import conclude, run_each
 from matrix.environment import UntrustedEnvironmentError
 from matrix.selection import SELECTIONS, Shard, select
 
@@ -69,18 +69,9 @@ def main(arguments: Sequence[str]) -> int:
     # a part of the tests is no result
     results = None if pytest_arguments else options.results
     folder = options.folder.resolve() / f"shard-{options.shard.number}-of-{options.shard.count}"
-    failed = []
     console = Console(soft_wrap=True, highlight=False, markup=False)
-    with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
-        for release in progress.track(releases, description="cells"):
-            passed, said = run_cell(release, folder, results, pytest_arguments)
-            console.print(said)
-            if not passed:
-                failed.append(str(release.version))
-    console.print(f"{len(releases) - len(failed)} of {len(releases)} cells are as they must be")
-    if failed:
-        console.print(f"not as they must be: {', '.join(failed)}")
-    return 1 if failed else 0
+    failed = run_each(releases, lambda release: run_cell(release, folder, results, pytest_arguments), console, "cells")
+    return conclude(releases, failed, console, "cells")
 
 
 if __name__ == "__main__":

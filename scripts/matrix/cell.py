@@ -20,7 +20,7 @@ from litellm_patch.errors import PatchError
 from litellm_patch.series import bring, read_series
 from litellm_patch.target import find_target
 from matrix.breakage import find_breakage
-from matrix.environment import HERE, ROOT, UntrustedEnvironmentError, apply_patch, ready
+from matrix.environment import ARMS, HERE, ROOT, UntrustedEnvironmentError, apply_patch, ready, ready_arm
 from matrix.result import CellResult, write_result
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from litellm_patch.ledger import Release
     from matrix.environment import Environment
 
-ARMS = ("stock", "patched")
 MATCHING = "matching"
 
 
@@ -81,9 +80,7 @@ class _Part:
 
 
 def _run_arm(release: Release, folder: Path, pytest_arguments: Sequence[str], arm: str) -> list[_Part]:
-    environment = ready(folder / arm, release, HERE / "requirements.txt")
-    if arm == "patched":
-        apply_patch(environment)
+    environment = ready_arm(folder, release, HERE / "requirements.txt", arm)
     with tempfile.TemporaryDirectory(prefix="litellm-patch-cell-") as scratch:
         outcomes = Path(scratch) / "outcomes.json"
         done = _pytest(environment, "names", f"--arm={arm}", f"--outcomes={outcomes}", *pytest_arguments)

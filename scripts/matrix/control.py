@@ -32,7 +32,6 @@ def main(arguments: Sequence[str]) -> int:
     """
     parser = argparse.ArgumentParser(prog="matrix.control", description=__doc__)
     parser.add_argument("--folder", type=Path, required=True, help="where the environment is made")
-    parser.add_argument("--results", type=Path, help="not used, as nothing is kept")
     parser.add_argument("--release", required=True, help="the release")
     options = parser.parse_args(arguments)
     try:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 OVERRIDES = HERE / "overrides.txt"
+ARMS = ("stock", "patched")
 # dependencies are resolved as of the day the release came out, and a little later: an upload takes some time
 MARGIN = timedelta(days=2)
 
@@ -171,6 +172,27 @@ def ready(folder: Path, release: Release, requirements: Path) -> Environment:
         environment.verify_packages()
     except UntrustedEnvironmentError:
         return create(folder, release, requirements)
+    return environment
+
+
+def ready_arm(folder: Path, release: Release, requirements: Path, arm: str) -> Environment:
+    """An environment of one arm's own, as `ready` makes it, and patched if that is the arm.
+
+    Args:
+        folder: where the arms' environments are, or go.
+        release: the ledger's entry of the release.
+        requirements: a requirements file of what else goes in.
+        arm: one of `ARMS`.
+
+    Returns:
+        The environment, verified.
+
+    Raises:
+        UntrustedEnvironmentError: it cannot be made, or is not what it should be; says why.
+    """
+    environment = ready(folder / arm, release, requirements)
+    if arm == "patched":
+        apply_patch(environment)
     return environment
 
 

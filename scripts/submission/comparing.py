@@ -16,7 +16,7 @@ from rich.console import Console
 
 from litellm_patch.errors import LitellmPatchError
 from litellm_patch.ledger import bundled_folder, load_ledger, load_toml
-from matrix.environment import Environment, UntrustedEnvironmentError, apply_patch, ready
+from matrix.environment import ARMS, UntrustedEnvironmentError, ready_arm
 from submission.arms import collect_outcomes
 from submission.tree import SubmissionError
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from litellm_patch.ledger import Release
+    from matrix.environment import Environment
 
 REQUIREMENTS = Path(__file__).resolve().parent / "requirements-upstream.txt"
 # the parts that speak of what the patch touches: the Router, its helpers, fallbacks, teams, and who may use what
@@ -56,7 +57,8 @@ def main(arguments: Sequence[str]) -> int:
         release = _release_of(options.checkout, options.release)
         places = wanted_tests(options.checkout)
         console.print(f"litellm {release.version}: {len(places)} files of upstream's tests, on stock and on patched")
-        environments = _environments(options.folder.resolve(), release)
+        folder = options.folder.resolve()
+        environments = {arm: ready_arm(folder, release, REQUIREMENTS, arm) for arm in ARMS}
         with tempfile.TemporaryDirectory(prefix="litellm-patch-upstream-") as scratch:
             # without the checkout's own litellm, which would be imported in place of the release
             shutil.copytree(options.checkout / "tests", Path(scratch, "tests"), ignore=shutil.ignore_patterns("*.pyc"))
@@ -144,12 +146,6 @@ def _release_of(checkout: Path, named: str | None) -> Release:
         except (OSError, ValueError, KeyError) as error:
             raise SubmissionError(f"{checkout} does not say its release: give --release") from error
     return load_ledger(bundled_folder()).find(Version(str(version)))
-
-
-def _environments(folder: Path, release: Release) -> dict[str, Environment]:
-    environments = {arm: ready(folder / arm, release, REQUIREMENTS) for arm in ("stock", "patched")}
-    apply_patch(environments["patched"])
-    return environments
 
 
 if __name__ == "__main__":

@@ -184,7 +184,7 @@ def test_a_cell_whose_environment_cannot_be_trusted_is_wrong(
     def refuse(*_: object) -> None:
         raise UntrustedEnvironmentError("the reason")
 
-    monkeypatch.setattr("matrix.cell.ready", refuse)
+    monkeypatch.setattr("matrix.environment.ready", refuse)
 
     assert run_cell(ledger.releases[0], tmp_path, tmp_path / "results") == (
         False,
@@ -201,8 +201,8 @@ def test_a_cell_with_a_wrong_arm_shows_all_of_it_and_leaves_no_result(
         failed = environment.folder.name == wrong
         return subprocess.CompletedProcess([], int(failed), f"details of {environment.folder.name}\na summary\n")
 
-    monkeypatch.setattr("matrix.cell.ready", lambda folder, release, _: Environment(folder, release))
-    monkeypatch.setattr("matrix.cell.apply_patch", lambda _: None)
+    monkeypatch.setattr("matrix.environment.ready", lambda folder, release, _: Environment(folder, release))
+    monkeypatch.setattr("matrix.environment.apply_patch", lambda _: None)
     monkeypatch.setattr(Environment, "run", run)
 
     passed, said = run_cell(ledger.releases[0], tmp_path, tmp_path / "results", ["--a-part"])

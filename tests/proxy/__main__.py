@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 from packaging.version import InvalidVersion, Version
 from rich.console import Console
-from rich.progress import Progress
 
 from litellm_patch.errors import LitellmPatchError
 from litellm_patch.ledger import bundled_folder, load_ledger
 from matrix.__main__ import shard_of
 from matrix.breakage import find_breakage
-from matrix.environment import ROOT, UntrustedEnvironmentError, apply_patch, ready
+from matrix.each import conclude, run_each
+from matrix.environment import ARMS, ROOT, UntrustedEnvironmentError, ready_arm
 from matrix.selection import SELECTIONS, Shard, select
 from proxy.process import HERE
 from proxy.table import CASES, table_of
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 # the oldest, one that can check the access to a fallback target and does not by default, and the newest
 USUAL = ("1.83.0", "1.102.4", "1.109.1")
-
-
 # the first release that a current fastapi serves
 OLD_FASTAPI = Version("1.99")
 DATABASE = HERE / "database"
@@ -54,10 +52,11 @@ def run_release(
     """
     old = release.version < OLD_FASTAPI and tests == HERE
     requirements = "requirements-before-1.99.txt" if old else "requirements.txt"
-    for arm in ("stock", "patched"):
-        environment = ready(folder / arm, release, tests / requirements)
-        if arm == "patched":
-            apply_patch(environment)
+    try:
+        for arm in ARMS:
+            ready_arm(folder, release, tests / requirements, arm)
+    except UntrustedEnvironmentError as refusal:
+        return False, f"litellm {release.version}: {refusal}"
     here = results / str(release.version)
     shutil.rmtree(here, ignore_errors=True)
     here.mkdir(parents=True)
@@ -115,24 +114,13 @@ def main(arguments: Sequence[str]) -> int:
     folder = options.folder.resolve() / f"shard-{options.shard.number}-of-{options.shard.count}"
     results = options.results.resolve()
     console = Console(soft_wrap=True, highlight=False, markup=False)
-    failed = []
-    with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
-        for release in progress.track(releases, description="releases"):
-            try:
-                passed, said = run_release(
-                    release, folder, results, DATABASE if options.database else HERE, pytest_arguments
-                )
-            except UntrustedEnvironmentError as refusal:
-                passed, said = False, f"litellm {release.version}: {refusal}"
-            console.print(said)
-            if not passed:
-                failed.append(str(release.version))
+    tests = DATABASE if options.database else HERE
+    failed = run_each(
+        releases, lambda release: run_release(release, folder, results, tests, pytest_arguments), console, "releases"
+    )
     if _is_whole(pytest_arguments) and not options.database:
         console.print(table_of([results / str(release.version) for release in releases]))
-    console.print(f"{len(releases) - len(failed)} of {len(releases)} releases are as they must be")
-    if failed:
-        console.print(f"not as they must be: {', '.join(failed)}")
-    return 1 if failed else 0
+    return conclude(releases, failed, console, "releases")
 
 
 if __name__ == "__main__":

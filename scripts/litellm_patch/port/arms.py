@@ -42,7 +42,8 @@ def run_arms(folder: Path, ledger: Ledger, patch: tuple[str, bytes] | None, vers
     Raises:
         ArmsError: They could not be run.
     """
-    code, said = _run(folder, ledger, patch, "matrix", "--release", str(version))
+    results = folder.resolve().parent / ".cache" / "results"
+    code, said = _run(folder, ledger, patch, "matrix", "--release", str(version), "--results", str(results))
     return code == 0, said if code == 0 else _tail(said)
 
 
@@ -72,7 +73,6 @@ def _run(
     root = folder.resolve().parent
     if any(not (root / name).exists() for name in _NEEDED) or importlib.util.find_spec("uv") is None:
         raise ArmsError("the tests or uv are not here", _NO_ARMS)
-    cache = root / ".cache"
     with tempfile.TemporaryDirectory(prefix="litellm-patch-port-") as scratch:
         copy = Path(scratch)
         for name in _NEEDED:
@@ -81,9 +81,9 @@ def _run(
         (copy / "patches" / LEDGER_NAME).write_bytes(dump_ledger(ledger))
         if patch:
             (copy / "patches" / patch[0]).write_bytes(patch[1])
-        places = ("--folder", str(cache / "port-cells"), "--results", str(cache / "results"))
+        cells = root / ".cache" / "port-cells"
         done = subprocess.run(  # noqa: S603 - our own module
-            [sys.executable, "-m", module, *places, *arguments],
+            [sys.executable, "-m", module, "--folder", str(cells), *arguments],
             cwd=copy,
             env={**os.environ, "PYTHONPATH": str(copy / "scripts")},
             stdout=subprocess.PIPE,
