@@ -1,7 +1,7 @@
 """One cell of the matrix: a release in two arms, one stock, one patched by the command that an operator uses.
 
-On the stock arm the tests that show the fix must fail and all others pass; on the patched arm all pass. Then the
-optional patch goes in, and its matcher is held against stock's.
+On the stock arm the tests that show the fix must fail and all others pass, and the optional patch's matcher is held
+against stock's; on the patched arm all pass, and then the optional patch goes in.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,23 +51,23 @@ def run_cell(
         if breakage:
             return breakage.judge(ready(folder / "stock", release, HERE / "requirements.txt"))
         with ThreadPoolExecutor(len(ARMS)) as pool:
-            ran = list(chain(*pool.map(partial(_run_arm, release, folder, pytest_arguments), ARMS)))
+            ran = list(pool.map(partial(_run_arm, release, folder, pytest_arguments), ARMS))
     except (PatchError, UntrustedEnvironmentError) as refusal:
         return False, f"litellm {release.version}: {refusal}"
     passed = all(part.passed for part in ran)
     if results and passed:
-        counts = {part.name: part.counts for part in ran if part.counts is not None}
+        counts = {part.arm: part.counts for part in ran}
         write_result(results, CellResult.of(release, platform.python_version(), counts))
-    return passed, "\n".join(f"litellm {release.version}, {part.name}: {part.said}" for part in ran)
+    return passed, "\n".join(f"litellm {release.version}, {part.arm}: {part.said}" for part in ran)
 
 
 @dataclass(frozen=True)
-class _Part:
-    """What came out of an arm, or of the optional patch: its last line, or all of it if it is not as it must."""
+class _Ran:
+    """What came out of an arm: its last line, or all of it if it is not as it must."""
 
-    name: str
+    arm: str
     done: subprocess.CompletedProcess[str]
-    counts: dict[str, int] | None = None
+    counts: dict[str, int]
 
     @property
     def passed(self) -> bool:
@@ -79,34 +78,30 @@ class _Part:
         return self.done.stdout.rstrip().rpartition("\n")[2] if self.passed else self.done.stdout
 
 
-def _run_arm(release: Release, folder: Path, pytest_arguments: Sequence[str], arm: str) -> list[_Part]:
+def _run_arm(release: Release, folder: Path, pytest_arguments: Sequence[str], arm: str) -> _Ran:
     environment = ready_arm(folder, release, HERE / "requirements.txt", arm)
+    matching = MATCHING in release.options and not pytest_arguments
     with tempfile.TemporaryDirectory(prefix="litellm-patch-cell-") as scratch:
         outcomes = Path(scratch) / "outcomes.json"
-        done = _pytest(environment, "names", f"--arm={arm}", f"--outcomes={outcomes}", *pytest_arguments)
+        arguments = ["tests/names", f"--arm={arm}", f"--outcomes={outcomes}", *pytest_arguments]
+        if matching and arm == "stock":
+            _write_matchers(environment, Path(scratch))
+            arguments += ["tests/matching", f"--matchers={scratch}"]
+        # litellm warns of its own types by the page
+        looks = ("--tb=short", "-q", "--disable-warnings", "-p", "no:cacheprovider")
+        done = environment.run("-m", "pytest", *arguments, *looks, path=(ROOT / "scripts", ROOT / "tests"))
         counts = json.loads(outcomes.read_text(encoding="utf-8")) if outcomes.is_file() else {}
-    parts = [_Part(arm, done, counts)]
-    if arm == "patched" and MATCHING in release.options and not pytest_arguments:
-        parts.append(_run_matching(environment))
-    return parts
+    if matching and arm == "patched":
+        apply_patch(environment, MATCHING)
+    return _Ran(arm, done, counts)
 
 
-def _run_matching(environment: Environment) -> _Part:
-    """Apply the optional patch, and hold its matcher against stock's: as installed, and as it is upstream's to take."""
-    apply_patch(environment, MATCHING)
-    step = environment.release.options[MATCHING]
+def _write_matchers(environment: Environment, folder: Path) -> None:
+    """Leave the matcher's file as it is on stock, behind both patches, and behind the optional one alone."""
+    release = environment.release
+    step = release.options[MATCHING]
     ((path, patch),) = step.read_patch().items()
-    installed = (find_target(environment.folder).package.parent / path).read_bytes()
-    stock = bring(path, installed, read_series(environment.release.series(MATCHING)), reverse=True)
-    with tempfile.TemporaryDirectory(prefix="litellm-patch-cell-") as scratch:
-        files = {"stock": stock, "alone": patch.apply(stock, patch.locate(stock))}
-        for name, data in files.items():
-            Path(scratch, name).write_bytes(data)
-        done = _pytest(environment, "matching", *(f"--{name}={Path(scratch, name)}" for name in files))
-    return _Part(f"with {MATCHING}", done)
-
-
-def _pytest(environment: Environment, tests: str, *options: str) -> subprocess.CompletedProcess[str]:
-    # litellm warns of its own types by the page
-    looks = ("--tb=short", "-q", "--disable-warnings", "-p", "no:cacheprovider")
-    return environment.run("-m", "pytest", f"tests/{tests}", *looks, *options, path=(ROOT / "scripts", ROOT / "tests"))
+    stock = (find_target(environment.folder).package.parent / path).read_bytes()
+    series = bring(path, stock, read_series(release.series(MATCHING)))
+    for name, data in (("stock", stock), ("series", series), ("alone", patch.apply(stock, patch.locate(stock)))):
+        (folder / f"{name}.py").write_bytes(data)

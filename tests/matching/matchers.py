@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import litellm
@@ -17,10 +15,6 @@ Matcher = Callable[[Any, str], tuple[Any, "int | None"]]
 
 MODULE = "litellm.router_utils.fallback_event_handlers"
 FUNCTION = "get_fallback_model_group"
-_SPEC = find_spec(MODULE)
-assert _SPEC
-assert _SPEC.origin
-INSTALLED = Path(_SPEC.origin)
 
 # a custom provider may be called anything, and an empty or nested name is a prefix of its own
 ODD_PROVIDERS = ("acme", "acme/west", "west", "")
@@ -42,7 +36,7 @@ def load(source: str, change: CodeType | None = None) -> Matcher:
     Returns:
         The matcher, whose helpers are those of the same text.
     """
-    namespace: dict[str, Any] = {"__name__": MODULE, "__file__": str(INSTALLED)}
+    namespace: dict[str, Any] = {"__name__": MODULE, "__file__": MODULE}
     exec(compile(source, MODULE, "exec", dont_inherit=True), namespace)  # noqa: S102 - a release's own code
     if change is not None:
         exec(change, namespace)  # noqa: S102 - and a mutant of it

@@ -10,7 +10,7 @@ import litellm
 from hypothesis import Phase, event, example, given, settings
 from hypothesis import strategies as st
 
-from matching.matchers import FUNCTION, INSTALLED, Matcher, load, lookups, outcome, providers
+from matching.matchers import FUNCTION, MODULE, Matcher, load, lookups, outcome, providers
 from mutants.generate import mutants
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     _Drawn = tuple[list[Any], str, list[str], tuple[object, ...]]
 
+# a lookup takes next to nothing, so there can be more of them than the profile asks of the other tests
+four_times = settings(max_examples=4 * settings().max_examples)
 HELPERS = {FUNCTION, "_stripped_model_groups"}
 OPENAI = litellm.LlmProviders.OPENAI
 # fallbacks, a name, and providers beside LiteLLM's own
@@ -72,6 +74,7 @@ def with_examples(test: Callable[..., None]) -> Callable[..., None]:
 
 
 @with_examples
+@four_times
 @given(lookup=lookups(), more=providers, frozen=st.booleans())
 def test_it_finds_what_stock_finds(
     lookup: tuple[list[Any], str], more: list[str], *, frozen: bool, stock: Matcher, linear: Matcher
@@ -84,15 +87,14 @@ def test_it_finds_what_stock_finds(
         assert outcome(linear, given_list, name) == outcome(stock, given_list, name)
 
 
-def test_each_wrong_matcher_is_noticed(stock: Matcher, stock_source: str) -> None:
+def test_each_wrong_matcher_is_noticed(stock: Matcher, stock_source: str, series_source: str) -> None:
     """Else the test above would find nothing whatever the patch did."""
-    source = INSTALLED.read_text(encoding="utf-8")
     drawn = _drawn(stock)
     kept: list[Mutant] = []
     noticed: set[str] = set()
-    for mutant in mutants(INSTALLED.name, stock_source, source):
+    for mutant in mutants(MODULE, stock_source, series_source):
         if mutant.function in HELPERS:
-            if _is_noticed(load(source, mutant.code), drawn):
+            if _is_noticed(load(series_source, mutant.code), drawn):
                 noticed.add(mutant.function)
             else:
                 kept.append(mutant)
@@ -108,7 +110,7 @@ def _drawn(stock: Matcher) -> list[_Drawn]:
         with knowing(more):
             kept.append((fallbacks, name, more, outcome(stock, fallbacks, name)))
 
-    @settings(phases=[Phase.generate])
+    @settings(four_times, phases=[Phase.generate])
     @given(lookups(), providers)
     def keep(lookup: tuple[list[Any], str], more: list[str]) -> None:
         with knowing(more):
