@@ -89,6 +89,8 @@ def _of_the_lines(file: str, tree: ast.Module, lines: frozenset[int]) -> Iterato
                 if isinstance(node, ast.stmt) and operator.__name__ == "skip_a_check" and node.lineno not in lines:
                     continue
                 before, after = _difference(ast.unparse(node), ast.unparse(replacement))
+                if isinstance(node, ast.If) and operator.__name__ == "drop_a_statement":
+                    before = f"if {ast.unparse(node.test)}: / {before}"  # else each "return None" would be the same one
                 ast.copy_location(replacement, node)
                 ast.fix_missing_locations(replacement)
                 code = _compiled(tree, file, place, replacement)

@@ -88,8 +88,8 @@ async def test_the_new_code_is_known_by_its_names(upstream: Upstream) -> None:
 
 @pytest.mark.parametrize(
     ("model", "key"),
-    [("gpt-4.1", "gpt-4.1"), ("gpt-4.1", A1), ("al", A1), ("gpt-4.1", "nobody")],
-    ids=["own chain", "internal key", "alias", "no chain"],
+    [("gpt-4.1", "gpt-4.1"), ("openai/gpt-4.1", "gpt-4.1"), ("gpt-4.1", A1), ("al", A1), ("gpt-4.1", "nobody")],
+    ids=["own chain", "own chain, without the provider", "internal key", "alias", "no chain"],
 )
 async def test_the_list_is_matched_as_often_as_on_stock(model: str, key: str, upstream: Upstream) -> None:
     """The matcher walks all providers for each key, so it may not run once more for each further name."""
@@ -100,7 +100,7 @@ async def test_the_list_is_matched_as_often_as_on_stock(model: str, key: str, up
         await _outcome(router, model, TEAM_A)
 
     assert called["get_fallback_model_group"] == 1
-    if key == model:
+    if key == model.removeprefix("openai/"):
         assert not RESOLVING & set(called)  # stock resolves it: nothing to resolve
 
 
@@ -150,6 +150,14 @@ async def test_malformed_lists_give_the_request_s_own_error(fallbacks: list[Any]
         await ACOMPLETION(router, "gpt-4.1", TEAM_A, fallbacks=fallbacks)
     assert upstream.models_called == (A1,)
     assert not RESOLVING & set(called) or fallbacks not in WITHOUT_A_KEY
+
+
+@pytest.mark.parametrize("malformed", [None, 5], ids=repr)
+async def test_a_malformed_entry_hides_no_chain_of_the_name_as_sent(malformed: Any, upstream: Upstream) -> None:
+    upstream.reset({A1: Behaviour.ERROR})
+    router = build_router(_config(), upstream.url, "openai")
+
+    assert await _outcome(router, "gpt-4.1", TEAM_A, fallbacks=[malformed, {"gpt-4.1": [A2]}]) == f"answer from {A2}"
 
 
 @pytest.mark.parametrize("team_id", [5, ["team-a"], {"team": "a"}, ""], ids=repr)
@@ -268,6 +276,17 @@ async def test_a_target_with_parameters_of_its_own_never_continues_a_stream(
 
     with pytest.raises(Exception, match="onnection"):
         await STREAM(router, model, TEAM_A, **({"fallbacks": [chain]} if brought_along else {}))
+    assert upstream.models_called == (A1,)
+
+
+@pytest.mark.skipif(not capabilities().continuation, reason="this release never continues a broken stream")
+@pytest.mark.parametrize("fallbacks", [None, 5], ids=repr)
+async def test_a_broken_stream_is_not_continued_by_what_is_no_list(fallbacks: Any, upstream: Upstream) -> None:
+    upstream.reset({A1: Behaviour.BREAK_LATE})
+    router = continuing_router(_config({A1: [A2]}), upstream.url)
+
+    with pytest.raises(Exception, match="onnection"):
+        await STREAM(router, "gpt-4.1", TEAM_A, fallbacks=fallbacks)
     assert upstream.models_called == (A1,)
 
 
