@@ -160,7 +160,7 @@ def port(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """Measure requests on stock and on both patches in turns, and the tool; ``-- --quick``, ``-- --output docs``."""
+    """Measure requests on stock and on both patches in turns, and the tool; ``-- --quick --select ends``."""
     session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "matrix", "bench"))
     folder = f"{session.virtualenv.location}/cells"
     session.run("python", "-m", "bench", "--folder", folder, *session.posargs, env={"PYTHONPATH": "scripts:tests"})

@@ -52,7 +52,7 @@ def main(arguments: Sequence[str]) -> int:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--release", help="one release")
     which.add_argument("--select", choices=SELECTIONS, default="edges", help="which releases (default: %(default)s)")
-    parser.add_argument("--quick", action="store_true", help="one size only")
+    parser.add_argument("--quick", action="store_true", help="one case of each kind, and no plot")
     parser.add_argument("--rounds", type=int, default=15, help="turns of each arm (default: %(default)s)")
     parser.add_argument("--runs", type=int, default=20, help="runs of the tool (default: %(default)s)")
     options = parser.parse_args(arguments)
@@ -68,8 +68,10 @@ def main(arguments: Sequence[str]) -> int:
     measured = datetime.now(timezone.utc).date().isoformat()
     content = {"measured": measured, "python": platform.python_version(), "releases": found}
     options.output.mkdir(parents=True, exist_ok=True)
-    write_whole(options.output / "bench.json", (json.dumps(content, indent=1) + "\n").encode())
-    write_whole(options.output / "bench.svg", draw(content))
+    name = "bench-quick.json" if options.quick else "bench.json"
+    write_whole(options.output / name, (json.dumps(content, indent=1) + "\n").encode())
+    if not options.quick:
+        write_whole(options.output / "bench.svg", draw(content))
     for part in show(content):
         console.print(part)
     return 0

@@ -1,4 +1,4 @@
-"""The table of ratios beside the optional patch, made of a run that was kept in docs/."""
+"""The tables of ratios beside the optional patch, made of the runs that were kept in docs/: a whole and a quick one."""
 
 from __future__ import annotations
 
@@ -32,17 +32,45 @@ def table(content: Mapping[str, Any]) -> str:
     """
     releases = [found["release"] for found in content["releases"]]
     heads = ["request", *(f"{release}, {arm}" for release in releases for arm in ("patched", "with matching"))]
-    when = f"Measured {content['measured']}, Python {content['python']}"
-    lines = [f"{when}; stock in the same run is 1, in brackets the middle half.", ""]
-    lines += [f"| {' | '.join(heads)} |", f"| {' | '.join('---' for _ in heads)} |"]
+    lines = [_when(content), "", *_head(heads)]
     for words, wanted in _kinds():
         cells = [words]
         for found in content["releases"]:
-            row = next((row for row in found["rows"] if wanted.items() <= row.items()), None)
+            row = _find(found, wanted)
             cells += [_ratio(row["arms"][arm]) if row else "" for arm in ("patched", "matching")]
         if any(cells[1:]):
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
+
+
+def table_of_releases(content: Mapping[str, Any]) -> str:
+    """The table of a quick run of many releases.
+
+    Args:
+        content: what the run wrote.
+
+    Returns:
+        Markdown: for each release, the ratios to stock of each kind of request.
+    """
+    kinds = list(_quick_kinds())
+    lines = [_when(content), "", *_head(["release", *(words for words, _, _ in kinds)])]
+    for found in content["releases"]:
+        rows = [(_find(found, wanted), arm) for _, wanted, arm in kinds]
+        lines.append(f"| {' | '.join([found['release'], *(_ratio(row['arms'][arm]) for row, arm in rows if row)])} |")
+    return "\n".join(lines) + "\n"
+
+
+def _when(content: Mapping[str, Any]) -> str:
+    when = f"Measured {content['measured']}, Python {content['python']}"
+    return f"{when}; stock in the same run is 1, in brackets the middle half."
+
+
+def _head(heads: Sequence[str]) -> list[str]:
+    return [f"| {' | '.join(heads)} |", f"| {' | '.join('---' for _ in heads)} |"]
+
+
+def _find(found: Mapping[str, Any], wanted: Row) -> Row | None:
+    return next((row for row in found["rows"] if wanted.items() <= row.items()), None)
 
 
 def _ratio(arm: Row) -> str:
@@ -69,6 +97,16 @@ def _kinds() -> Iterator[tuple[str, Row]]:
         yield f"one lookup alone, of {chains:,} chains", {"teams": USUAL, "what": "lookup", "chains": chains}
 
 
+def _quick_kinds() -> Iterator[tuple[str, Row, str]]:
+    usual = {"caller": "public", "what": "request", "key": None}
+    yield "it succeeds, patched", usual | {"caller": "success"}, "patched"
+    yield f"{WORDS['start']}, of {CHAINS[-1]:,}, patched", usual | {"position": "start"}, "patched"
+    yield f"{WORDS['end']}, of {USUAL:,}, patched", usual | {"position": "end"}, "patched"
+    yield f"{WORDS['absent']}, of {USUAL:,}, patched", usual | {"position": "absent"}, "patched"
+    yield f"{WORDS['end']}, of {USUAL:,}, with matching", usual | {"position": "end"}, "matching"
+    yield f"one lookup alone, of {USUAL:,} chains, with matching", {"what": "lookup"}, "matching"
+
+
 def main(arguments: Sequence[str]) -> int:
     """Write the table into its page, or see that it is there.
 
@@ -84,7 +122,8 @@ def main(arguments: Sequence[str]) -> int:
     readme = ROOT / "patches" / "matching" / "README.md"
     text = readme.read_text(encoding="utf-8")
     before, _, rest = text.partition(START)
-    new = before + START + "\n" + table(json.loads((ROOT / "docs" / "bench.json").read_bytes())) + "\n" + END
+    whole, quick = (json.loads((ROOT / "docs" / name).read_bytes()) for name in ("bench.json", "bench-quick.json"))
+    new = before + START + "\n" + table(whole) + "\n" + table_of_releases(quick) + "\n" + END
     new += rest.partition(END)[2]
     if options.check:
         return int(new != text)
