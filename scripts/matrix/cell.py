@@ -87,8 +87,8 @@ def _run_arm(release: Release, folder: Path, pytest_arguments: Sequence[str], ar
         if matching and arm == "stock":
             _write_matchers(environment, Path(scratch))
             arguments += ["tests/matching", f"--matchers={scratch}"]
-        # litellm warns of its own types by the page
-        looks = ("--tb=short", "-q", "--disable-warnings", "-p", "no:cacheprovider")
+        # litellm warns of its own types by the page, and the tests that must fail on stock are as many
+        looks = ("--tb=short", "-q", "-rfE", "--disable-warnings", "-p", "no:cacheprovider")
         done = environment.run("-m", "pytest", *arguments, *looks, path=(ROOT / "scripts", ROOT / "tests"))
         counts = json.loads(outcomes.read_text(encoding="utf-8")) if outcomes.is_file() else {}
     if matching and arm == "patched":

@@ -50,7 +50,7 @@ _NEVER = "without a slash no name begins with a provider's prefix, so this saves
 _DEFINITION = "defines the old helper beside the new one"
 HARMLESS = {
     ("skip_a_check", "if '/' not in model_group:"): _NEVER,
-    ("drop_a_statement", "return ()"): _NEVER,
+    ("drop_a_statement", "if '/' not in model_group: / return ()"): _NEVER,
     ("skip_a_check", "_stripped_model_groups(model_group) if fallbacks else []"): "an empty list has no key to compare",
     ("forget_a_hunk", "def _stripped_model_groups(model_group: str) -> list:"): _DEFINITION,
     ("forget_a_hunk", "def _stripped_model_groups(model_group: str) -> tuple[str, ...]:"): _DEFINITION,
