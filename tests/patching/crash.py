@@ -5,6 +5,7 @@ As a program it reads one request a line, and answers each with the exit code of
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 import signal
@@ -83,6 +84,7 @@ def _run(*, arguments: list[str], line: int, nobody: bool) -> None:
     if nobody and os.geteuid() == 0:
         with suppress(SystemExit):  # imports what is imported late: nobody may not be let into this Python's folders
             main([*arguments[:2], "status", arguments[-1]])
+        codecs.lookup("ascii")  # which filelock reads with, once it runs as nobody
         os.setgroups([])
         os.setgid(_NOBODY)
         os.setuid(_NOBODY)
