@@ -36,8 +36,7 @@ def table(content: Mapping[str, Any]) -> str:
     for words, wanted in _kinds():
         cells = [words]
         for found in content["releases"]:
-            row = _find(found, wanted)
-            cells += [_ratio(row["arms"][arm]) if row else "" for arm in ("patched", "matching")]
+            cells += [_cell(found, wanted, arm) for arm in ("patched", "matching")]
         if any(cells[1:]):
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
@@ -55,8 +54,8 @@ def table_of_releases(content: Mapping[str, Any]) -> str:
     kinds = list(_quick_kinds())
     lines = [_when(content), "", *_head(["release", *(words for words, _, _ in kinds)])]
     for found in content["releases"]:
-        rows = [(_find(found, wanted), arm) for _, wanted, arm in kinds]
-        lines.append(f"| {' | '.join([found['release'], *(_ratio(row['arms'][arm]) for row, arm in rows if row)])} |")
+        cells = [found["release"], *(_cell(found, wanted, arm) for _, wanted, arm in kinds)]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
@@ -69,8 +68,10 @@ def _head(heads: Sequence[str]) -> list[str]:
     return [f"| {' | '.join(heads)} |", f"| {' | '.join('---' for _ in heads)} |"]
 
 
-def _find(found: Mapping[str, Any], wanted: Row) -> Row | None:
-    return next((row for row in found["rows"] if wanted.items() <= row.items()), None)
+def _cell(found: Mapping[str, Any], wanted: Row, arm: str) -> str:
+    """The ratio of an arm in the row that is wanted; empty if it was not measured."""
+    row = next((row for row in found["rows"] if wanted.items() <= row.items()), None)
+    return _ratio(row["arms"][arm]) if row else ""
 
 
 def _ratio(arm: Row) -> str:

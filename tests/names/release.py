@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
+import pytest
 from litellm import BadRequestError, Router
 
 from litellm_patch.names import Release
@@ -60,6 +61,19 @@ def capabilities() -> Capabilities:
         sync_calls_know_teams=_sync_routing_knows_teams(),
         forgets_wildcards=_forgets_wildcards(),
     )
+
+
+def needs(capability: str) -> pytest.MarkDecorator:
+    """Skip a test in releases that lack a capability.
+
+    Args:
+        capability: a field of `Capabilities`.
+
+    Returns:
+        The mark.
+    """
+    has = getattr(capabilities(), capability)
+    return pytest.mark.skipif(not has, reason=f"this release has no {capability.replace('_', ' ')}")
 
 
 @functools.cache

@@ -14,7 +14,7 @@ import pytest
 from litellm_patch.names import Config, Deployment, Kind
 from names.calls import ACOMPLETION, MESSAGES_CALL, MESSAGES_STREAM, STREAM, SYNC_STREAM, Call
 from names.examples import A1, A2, A3, ALIASES, DEPLOYMENTS, TEAM_A
-from names.release import capabilities
+from names.release import capabilities, needs
 from names.world import build_router, continuing_router, model_entry
 from upstream import Behaviour, Upstream
 
@@ -40,11 +40,6 @@ def _streams() -> list[Call]:
     return [STREAM, SYNC_STREAM] if capabilities().sync_calls_know_teams else [STREAM]
 
 
-def _needs(capability: str) -> pytest.MarkDecorator:
-    has = getattr(capabilities(), capability)
-    return pytest.mark.skipif(not has, reason=f"this release has no {capability.replace('_', ' ')}")
-
-
 @NAMES
 async def test_an_answer_cut_by_a_content_filter(model: str, upstream: Upstream) -> None:
     router = _router(upstream, ACOMPLETION, Behaviour.CONTENT_FILTER, Kind.CONTENT_POLICY)
@@ -68,7 +63,7 @@ async def test_a_stream_broken_before_its_first_text(
 
 
 @NAMES
-@_needs("stream_gate")
+@needs("stream_gate")
 async def test_a_messages_stream_is_held_back_while_a_chain_can_take_over(model: str, upstream: Upstream) -> None:
     """One lifecycle reaches the client: the primary's first frames wait until it is known whose answer it is."""
     router = _router(upstream, MESSAGES_STREAM, Behaviour.BREAK_EARLY)
@@ -80,7 +75,7 @@ async def test_a_messages_stream_is_held_back_while_a_chain_can_take_over(model:
 
 
 @NAMES
-@_needs("refusal_gate")
+@needs("refusal_gate")
 @pytest.mark.parametrize("kind", [Kind.GENERAL, Kind.CONTENT_POLICY], ids=lambda kind: kind.name.lower())
 @pytest.mark.parametrize("call", [MESSAGES_CALL, MESSAGES_STREAM], ids=lambda call: call.name)
 async def test_a_refusal_is_raised_where_a_chain_can_recover_it(
@@ -92,7 +87,7 @@ async def test_a_refusal_is_raised_where_a_chain_can_recover_it(
 
 
 @NAMES
-@_needs("cooldown_gate")
+@needs("cooldown_gate")
 async def test_a_lone_deployment_with_a_chain_is_cooled_down(model: str, upstream: Upstream) -> None:
     router = _router(upstream, ACOMPLETION, Behaviour.RATE_LIMIT, disable_cooldowns=False, allowed_fails=0)
 
@@ -106,7 +101,7 @@ async def test_a_lone_deployment_with_a_chain_is_cooled_down(model: str, upstrea
 
 
 @NAMES
-@_needs("continuation")
+@needs("continuation")
 async def test_a_broken_stream_is_continued_by_the_chain(model: str, upstream: Upstream) -> None:
     upstream.reset({A1: Behaviour.BREAK_LATE})
     router = continuing_router(Config(DEPLOYMENTS, ALIASES, {Kind.GENERAL: [{A1: [A2]}]}), upstream.url)
@@ -136,7 +131,7 @@ async def test_the_team_is_read_from_both_buckets(bucket: str, upstream: Upstrea
     assert await _answer(call, router, "gpt-4.1") == f"answer from {A2}"
 
 
-@_needs("admin_across_teams")
+@needs("admin_across_teams")
 async def test_a_proxy_admin_without_a_team(upstream: Upstream) -> None:
     """Routing serves the admin from the only team that has the name, so that team's chain is the admin's."""
     upstream.reset({A1: Behaviour.ERROR})
@@ -163,8 +158,8 @@ async def test_a_provider_is_stripped_from_an_alias_target_as_from_a_requested_n
     assert await _answer(ACOMPLETION, router, "al", team_id=None) == "answer from other"
 
 
-@_needs("admin_across_teams")
-@_needs("refusal_gate")
+@needs("admin_across_teams")
+@needs("refusal_gate")
 async def test_each_lookup_group_is_routed_under_its_own_name() -> None:
     """Which need not be what was sent: a hook may have chosen another name, and a hop has the original one too."""
     handlers = import_module("litellm.router_utils.fallback_event_handlers")
@@ -208,7 +203,7 @@ async def test_a_team_s_deployment_without_a_public_name_has_no_second_name(upst
     assert await _answer(ACOMPLETION, router, A3) == f"answer from {A2}"
 
 
-@_needs("groups_before_ids")
+@needs("groups_before_ids")
 async def test_a_model_group_that_is_a_deployment_s_id_too(upstream: Upstream) -> None:
     """Where routing takes such a name for the model group, it has that group's further names."""
     upstream.reset({"z": Behaviour.ERROR})
@@ -219,7 +214,7 @@ async def test_a_model_group_that_is_a_deployment_s_id_too(upstream: Upstream) -
     assert await _answer(ACOMPLETION, router, "y", team_id=None) == "answer from other"
 
 
-@_needs("routing_groups")
+@needs("routing_groups")
 async def test_an_alias_of_a_routing_group(upstream: Upstream) -> None:
     """The group's own name is what the alias stands for; its members' names are not."""
     upstream.reset({A1: Behaviour.ERROR})
@@ -230,7 +225,7 @@ async def test_an_alias_of_a_routing_group(upstream: Upstream) -> None:
     assert await _answer(ACOMPLETION, router, "al-group") == "answer from other"
 
 
-@_needs("routing_groups")
+@needs("routing_groups")
 async def test_routing_groups_are_in_nobody_s_way(upstream: Upstream) -> None:
     group = {"group_name": "group", "models": [A1], "routing_strategy": "simple-shuffle"}
     router = _router(upstream, ACOMPLETION, Behaviour.ERROR, routing_groups=[group])

@@ -14,7 +14,7 @@ import pytest
 from litellm_patch.names import Config, Deployment, Kind
 from names.calls import ACOMPLETION, CALLS, MESSAGES, MESSAGES_CALL, MESSAGES_STREAM, STREAM, Call
 from names.examples import A1, A2, ALIASES, B1, DEPLOYMENTS, FAILING, SIBLING, TEAM_A, TEAM_B
-from names.release import ERROR_TEXTS, capabilities
+from names.release import ERROR_TEXTS, needs
 from names.world import build_router, continuing_router, model_entry
 from upstream import Behaviour, Upstream
 
@@ -169,7 +169,7 @@ async def test_a_team_that_is_no_string_is_no_team(team_id: Any, upstream: Upstr
     assert "other" not in upstream.models_called
 
 
-@pytest.mark.skipif(not capabilities().routing_groups, reason="this release has no routing groups to call")
+@needs("routing_groups")
 @pytest.mark.parametrize("model", ["group", "al-group"])
 async def test_a_routing_group_reaches_no_chain_of_its_members(model: str, upstream: Upstream) -> None:
     upstream.reset({A1: Behaviour.ERROR})
@@ -261,7 +261,7 @@ async def test_a_team_s_request_stays_with_the_team(upstream: Upstream) -> None:
         assert not [called for called in upstream.models_called if TEAM_A in called], model
 
 
-@pytest.mark.skipif(not capabilities().continuation, reason="this release never continues a broken stream")
+@needs("continuation")
 @pytest.mark.parametrize("brought_along", [False, True], ids=["configured", "brought along"])
 @pytest.mark.parametrize("model", ["gpt-4.1", "al", A1])
 async def test_a_target_with_parameters_of_its_own_never_continues_a_stream(
@@ -279,7 +279,7 @@ async def test_a_target_with_parameters_of_its_own_never_continues_a_stream(
     assert upstream.models_called == (A1,)
 
 
-@pytest.mark.skipif(not capabilities().continuation, reason="this release never continues a broken stream")
+@needs("continuation")
 @pytest.mark.parametrize("fallbacks", [None, 5], ids=repr)
 async def test_a_broken_stream_is_not_continued_by_what_is_no_list(fallbacks: Any, upstream: Upstream) -> None:
     upstream.reset({A1: Behaviour.BREAK_LATE})
@@ -329,7 +329,7 @@ async def test_a_deployment_that_nobody_owns_has_no_public_name(upstream: Upstre
     assert upstream.models_called == ("global",)
 
 
-@pytest.mark.skipif(not capabilities().cooldown_gate, reason="this release has no cooldown gate")
+@needs("cooldown_gate")
 @pytest.mark.parametrize(("siblings", "cooled_down"), [(0, False), (1, True)], ids=["alone", "one of two"])
 async def test_a_deployment_without_a_chain_is_cooled_down_if_it_has_a_sibling(
     siblings: int,
@@ -347,7 +347,7 @@ async def test_a_deployment_without_a_chain_is_cooled_down_if_it_has_a_sibling(
     assert judged is cooled_down
 
 
-@pytest.mark.skipif(not capabilities().cooldown_gate, reason="this release has no cooldown gate")
+@needs("cooldown_gate")
 @pytest.mark.parametrize(("key", "found"), [("global", True), ("nobody", False)])
 async def test_a_cooldown_without_a_request_at_hand(key: str, found: bool) -> None:  # noqa: FBT001 - from the table
     """Who cools a deployment down may not know the request; upstream's own callers and tests need not."""
