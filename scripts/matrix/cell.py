@@ -50,8 +50,8 @@ def run_cell(
         breakage = find_breakage(release.version)
         if breakage:
             return breakage.judge(ready(folder / "stock", release, HERE / "requirements.txt"))
-        with ThreadPoolExecutor(len(ARMS)) as pool:
-            ran = list(pool.map(partial(_run_arm, release, folder, pytest_arguments), ARMS))
+        with ThreadPoolExecutor(len(ARMS)) as pool, tempfile.TemporaryDirectory(prefix="litellm-patch-cell-") as exchange:
+            ran = list(pool.map(partial(_run_arm, release, folder, Path(exchange), pytest_arguments), ARMS))
     except (PatchError, UntrustedEnvironmentError) as refusal:
         return False, f"litellm {release.version}: {refusal}"
     passed = all(part.passed for part in ran)
@@ -78,12 +78,19 @@ class _Ran:
         return self.done.stdout.rstrip().rpartition("\n")[2] if self.passed else self.done.stdout
 
 
-def _run_arm(release: Release, folder: Path, pytest_arguments: Sequence[str], arm: str) -> _Ran:
+def _run_arm(release: Release, folder: Path, exchange: Path, pytest_arguments: Sequence[str], arm: str) -> _Ran:
+    try:
+        return _run_tests(release, folder, exchange, pytest_arguments, arm)
+    finally:
+        (exchange / f"{arm}.ended").touch()
+
+
+def _run_tests(release: Release, folder: Path, exchange: Path, pytest_arguments: Sequence[str], arm: str) -> _Ran:
     environment = ready_arm(folder, release, HERE / "requirements.txt", arm)
     matching = MATCHING in release.options and not pytest_arguments
     with tempfile.TemporaryDirectory(prefix="litellm-patch-cell-") as scratch:
         outcomes = Path(scratch) / "outcomes.json"
-        arguments = ["tests/names", f"--arm={arm}", f"--outcomes={outcomes}", *pytest_arguments]
+        arguments = ["tests/names", f"--arm={arm}", f"--exchange={exchange}", f"--outcomes={outcomes}", *pytest_arguments]
         if matching and arm == "stock":
             _write_matchers(environment, Path(scratch))
             arguments += ["tests/matching", f"--matchers={scratch}"]

@@ -51,6 +51,7 @@ gc.set_threshold(50_000, 50, 50)
 def pytest_addoption(parser: pytest.Parser) -> None:
     """``--arm`` says which litellm this is; there is no default, so no run can mistake one for the other."""
     parser.addoption("--arm", choices=["stock", "patched"], required=True)
+    parser.addoption("--exchange", type=Path, help="a folder that both arms have, for the tests that compare them")
     parser.addoption("--outcomes", type=Path, help="a file for the number of tests with each outcome, as JSON")
 
 
@@ -65,7 +66,13 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """On the stock arm, a test that shows the fix must fail by an assertion; anything else is an error."""
+    """On the stock arm, a test that shows the fix must fail by an assertion; anything else is an error.
+
+    What compares the arms is run first on the patched one, and last on stock, which waits for it.
+    """
+    compares = [item for item in items if "other_arm" in getattr(item, "fixturenames", ())]
+    others = [item for item in items if item not in compares]
+    items[:] = [*compares, *others] if config.getoption("--arm") == "patched" else [*others, *compares]
     if config.getoption("--arm") == "stock":
         must_fail = pytest.mark.xfail(raises=AssertionError, strict=True, reason="the defect, on the stock release")
         for item in items:

@@ -1,0 +1,305 @@
+"""Worlds drawn for the never-worse test, and what a request does in them. No model of the Router is involved.
+
+A world is a configuration and a request, drawn by the number of its seed. What the contract excludes from its promise
+is left out by construction: answers that a gate is asked about, dict targets, cooldowns. Every deployment has a fate of
+its own, several may share one internal name, and chains may name themselves, each other, or an alias.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import random
+from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import litellm
+from litellm import CustomLLM, ModelResponse, Router
+from litellm.router_strategy import simple_shuffle as shuffling
+
+from names.release import core
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+TEAMS = ("team-a", "team-b")
+CALLERS = ("team-a",) * 7 + ("team-b", "stranger", None, "admin")
+PUBLIC = ("gpt-4.1", "gpt-4.1", "backup", "acme/*")
+SHARED = ("global", "other", "last", "gpt-4.1", "acme/zeta")
+ALIASES = ("al", "al-2", "al-3")
+FATES = ("answer", "answer", "error", "error", "error", "context", "policy")
+LISTS = {"fallbacks": (2, 3, 4), "context_window_fallbacks": (0, 1, 2), "content_policy_fallbacks": (0, 1, 2)}
+WALKED = "Fallbacks for model_group = %s found under %s in %s"
+"""The patch's log line: the name as sent, the key that was found, the list."""
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A deployment: its id, its names, and what becomes of whoever calls it."""
+
+    id: str
+    name: str
+    fate: str
+    team: str | None = None
+    public: str | None = None
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A world. ``caller`` is a team's id, ``admin`` for a proxy admin without a team, or none."""
+
+    deployments: tuple[Deployed, ...]
+    aliases: Mapping[str, str]
+    chains: Mapping[str, Sequence[Mapping[str, Sequence[str]]]]
+    defaults: tuple[str, ...]
+    retries: int
+    model: str
+    caller: str | None
+
+    def owner_of(self, deployment_id: str) -> str | None:
+        """The team that a deployment belongs to."""
+        return next(d.team for d in self.deployments if d.id == deployment_id)
+
+    def __str__(self) -> str:
+        """The world in a few lines."""
+        rows = [f"  {d.id}: {d.name} of {d.team or 'nobody'}, public {d.public}: {d.fate}" for d in self.deployments]
+        return "\n".join(
+            [
+                f"request for {self.model!r} by {self.caller}, num_retries={self.retries}",
+                *rows,
+                f"  aliases {dict(self.aliases)}, default_fallbacks {list(self.defaults)}",
+                *(f"  {name}: {entries}" for name, entries in self.chains.items()),
+            ]
+        )
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a request did: who answered it, or none; the ids called, in order; the chains that the patch derived."""
+
+    answer: str | None
+    called: tuple[str, ...]
+    walked: tuple[tuple[str, str, str], ...] = ()
+
+
+def draw(seed: int, number: int) -> Drawn:
+    """Draw a world.
+
+    Args:
+        seed: of the run.
+        number: of the world. Worlds with numbers 2n and 2n + 1 have one configuration and a request each.
+
+    Returns:
+        The world, the same for the same two numbers.
+    """
+    rng = random.Random(f"{seed}/{number // 2}")  # noqa: S311 - a test's dice
+    deployments = tuple(_deployments(rng))
+    owned = [d for d in deployments if d.team == TEAMS[0]]
+    shared = [d.name for d in deployments if d.team is None]
+    asked = [name for d in owned for name in (d.name, d.public) if name]
+    targets = [*asked, *asked, *shared, *(d.name for d in deployments)]
+    aliases = {alias: rng.choice([*targets, *ALIASES]) for alias in ALIASES if rng.random() < 0.5}
+    keys = [*asked, *asked, *aliases, *aliases.values(), *shared, "*", "*"]
+    targets = [_concrete(name) for name in (*targets, *aliases)]
+    chains = {name: [_entry_of(rng, keys, targets) for _ in range(rng.choice(counts))] for name, counts in LISTS.items()}
+    defaults = (rng.choice(targets),) if rng.random() < 0.1 else ()
+    retries = rng.choice((0, 0, 0, 1, 2))
+    rng = random.Random(f"{seed}/{number}/request")  # noqa: S311
+    model = _concrete(rng.choice([*asked, *aliases, *aliases, *shared]))
+    return Drawn(deployments, aliases, chains, defaults, retries, model, rng.choice(CALLERS))
+
+
+def _entry_of(rng: random.Random, keys: Sequence[str], targets: Sequence[str]) -> dict[str, list[str]]:
+    return {rng.choice(keys): list(dict.fromkeys(rng.choices(targets, k=rng.choice((1, 1, 2, 3)))))}
+
+
+def _concrete(name: str) -> str:
+    return name.replace("*", "zeta")
+
+
+def _deployments(rng: random.Random) -> Iterator[Deployed]:
+    """Most often the first public name and the shared groups that are asked for are down, and what stands behind is not."""
+    for team, counts in zip(TEAMS, ((2, 3, 3), (1, 2)), strict=True):
+        for number in range(1, rng.choice(counts) + 1):
+            name, public = f"model_name_{team}_{number}", rng.choice(PUBLIC)
+            for copy in range(rng.choice((1, 1, 1, 2))):
+                yield Deployed(f"{team[-1]}{number}{'xy'[copy]}", name, rng.choice(FATES), team, public)
+    for name in rng.sample(SHARED, 2):
+        for copy in range(rng.choice((1, 1, 1, 2))):
+            yield Deployed(f"{name.replace('/', '-')}-{copy}", name, rng.choice(FATES))
+
+
+class Dice:
+    """The choices among equal deployments, a function of the set to choose from: they are the same in both arms."""
+
+    def __init__(self) -> None:
+        self.seed = 0
+
+    def choice(self, deployments: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """One of the deployments."""
+        ids = sorted(deployment["model_info"]["id"] for deployment in deployments)
+        number = int.from_bytes(hashlib.sha256(f"{self.seed} {ids}".encode()).digest()[:4])
+        chosen = ids[number % len(ids)]
+        return next(deployment for deployment in deployments if deployment["model_info"]["id"] == chosen)
+
+
+@dataclass
+class _Provider(CustomLLM):
+    """Deployments in this process: LiteLLM's own way to add a provider, so all is real but for the wire.
+
+    A request takes a third of the time that it takes over HTTP, which `test_properties` has.
+    """
+
+    fates: dict[str, str] = field(default_factory=dict)
+    called: list[str] = field(default_factory=list)
+
+    async def acompletion(self, *_: Any, **request: Any) -> ModelResponse:
+        deployment = request["model"]
+        self.called.append(deployment)
+        details = {"message": "a test's fate", "model": deployment, "llm_provider": "drawn"}
+        match self.fates[deployment]:
+            case "error":
+                raise litellm.InternalServerError(**details)
+            case "context":
+                raise litellm.ContextWindowExceededError(**details)
+            case "policy":
+                raise litellm.ContentPolicyViolationError(**details)
+        message = {"role": "assistant", "content": deployment}
+        return ModelResponse(model=deployment, choices=[{"message": message, "finish_reason": "stop"}])
+
+
+class _Walks(logging.Handler):
+    """What the patch says of the chains that it derived."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self.walked: list[tuple[str, str, str]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep the line's three names."""
+        found = _names_in(record)
+        if found is not None:
+            self.walked.append(found)
+
+
+def _names_in(record: logging.LogRecord) -> tuple[str, str, str] | None:
+    """The three names, from a release that formats its lines late or at once."""
+    start, under, within = WALKED.split("%s")[:3]
+    text = record.getMessage()
+    if not text.startswith(start):
+        return None
+    name, _, rest = text.removeprefix(start).partition(under)
+    key, _, fallback_type = rest.rpartition(within)
+    return name, key, fallback_type
+
+
+class Runner:
+    """Sends drawn requests to the installed litellm."""
+
+    def __init__(self, max_fallbacks: int) -> None:
+        self.max_fallbacks = max_fallbacks
+        self._provider, self._dice, self._walks = _Provider(), Dice(), _Walks()
+        self._configured: Drawn | None = None
+
+    def __enter__(self) -> Runner:
+        """Take the place of the dice and of a provider."""
+        self._kept = (shuffling.random, litellm.custom_provider_map, core()._time_to_sleep_before_retry)
+        core()._time_to_sleep_before_retry = lambda *_, **__: 0
+        shuffling.random = self._dice
+        litellm.custom_provider_map = [{"provider": "drawn", "custom_handler": self._provider}]
+        litellm.utils.custom_llm_setup()
+        logger = logging.getLogger("LiteLLM Router")
+        self._level = logger.level
+        logger.addHandler(self._walks)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Put them back."""
+        shuffling.random, litellm.custom_provider_map, core()._time_to_sleep_before_retry = self._kept
+        logger = logging.getLogger("LiteLLM Router")
+        logger.removeHandler(self._walks)
+        logger.setLevel(self._level)
+
+    async def run(self, world: Drawn, picks: Sequence[int]) -> list[Seen]:
+        """Send a world's request once for each way to choose among equals.
+
+        Args:
+            world: the configuration and the request.
+            picks: numbers of the ways to choose.
+
+        Returns:
+            What was seen, for each of them.
+        """
+        self._provider.fates = {d.id: d.fate for d in world.deployments}
+        router = self._router_of(world)
+        return [await self._send(router, world, pick) for pick in picks]
+
+    def _router_of(self, world: Drawn) -> Router:
+        configured = replace(world, model="", caller=None)
+        if configured == self._configured:
+            return self._router
+        litellm.logging_callback_manager._reset_all_callbacks()  # each Router leaves some for good
+        self._configured = configured
+        self._router = Router(
+            model_list=[_entry(d) for d in world.deployments],
+            model_group_alias=dict(world.aliases),
+            num_retries=world.retries,
+            retry_after=0,
+            disable_cooldowns=True,
+            max_fallbacks=self.max_fallbacks,
+            default_fallbacks=list(world.defaults) or None,
+            **{name: [dict(entry) for entry in entries] for name, entries in world.chains.items() if entries},
+        )
+        return self._router
+
+    async def _send(self, router: Router, world: Drawn, pick: int) -> Seen:
+        self._dice.seed = pick
+        self._provider.called.clear()
+        self._walks.walked.clear()
+        logging.getLogger("LiteLLM Router").setLevel(logging.INFO)
+        try:
+            response = await router.acompletion(
+                model=world.model, messages=[{"role": "user", "content": "hello"}], metadata=_caller(world)
+            )
+            answer = str(response.choices[0].message.content)
+        except Exception:  # noqa: BLE001 - unanswered is what is looked at
+            answer = None
+        return Seen(answer, tuple(self._provider.called), tuple(self._walks.walked))
+
+
+def _entry(deployed: Deployed) -> dict[str, Any]:
+    owner = {"team_id": deployed.team, "team_public_model_name": deployed.public} if deployed.team else {}
+    return {
+        "model_name": deployed.name,
+        "litellm_params": {"model": f"drawn/{deployed.id}", "api_key": "unused"},
+        "model_info": {"id": deployed.id, **owner},
+    }
+
+
+def _caller(world: Drawn) -> dict[str, Any]:
+    if world.caller == "admin":
+        return {"user_api_key_auth": SimpleNamespace(user_role="proxy_admin")}
+    return {"user_api_key_team_id": world.caller} if world.caller else {}
+
+
+def written_out(world: Drawn, walked: Sequence[tuple[str, str, str]]) -> Drawn:
+    """The world with each chain that the patch derived written under the name that was sent, for stock.
+
+    Args:
+        world: the world.
+        walked: the names as sent, the keys found, the lists.
+
+    Returns:
+        A world in which stock should need as many calls as the patch in the one given.
+    """
+    chains = {name: list(entries) for name, entries in world.chains.items()}
+    for sent, key, name in dict.fromkeys(walked):
+        entries = world.chains[name]
+        derived = next(entry[key] for entry in entries if key in entry)
+        catch_alls = [entry["*"] for entry in entries if "*" in entry]
+        behind = [entry[sent] for entry in entries if sent in entry][:1] or [entry[world.model] for entry in entries if world.model in entry][:1]
+        behind = behind or [world.defaults] * bool(world.defaults) * (name == "fallbacks") or catch_alls[-1:]
+        targets = list(dict.fromkeys([*derived, *(target for chain in behind for target in chain)]))
+        chains[name] = [{sent: targets}, *(entry for entry in chains[name] if sent not in entry)]
+    return replace(world, chains=chains)
