@@ -11,7 +11,7 @@ and the continuation of a broken stream.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -88,11 +88,20 @@ class Release:
 
 @dataclass(frozen=True)
 class Deployment:
-    """One entry of the Router's ``model_list``; ``model_name`` is the internal name where a team owns it."""
+    """One entry of the Router's ``model_list``; ``model_name`` is the internal name where a team owns it.
+
+    ``copy`` tells deployments under one internal name apart.
+    """
 
     model_name: str
     team_id: str | None = None
     public_name: str | None = None
+    copy: int = 0
+
+    @property
+    def id(self) -> str:
+        """What it is called where each deployment has a fate of its own."""
+        return f"{self.model_name}#{self.copy}" if self.copy else self.model_name
 
     def serves(self, name: str, team_id: str | None) -> bool:
         """Whether ``name`` is what its own team calls it."""
@@ -145,6 +154,7 @@ class Request:
         remembered: whether a hop can know the original request's name. It cannot if the caller's metadata are in a
             bucket that is not the call's own: the Router notes the name in the one and looks for it in the other.
         failed: how its first call failed, if it has: it was routed by what the configuration was then.
+        failed_at: the internal name of the deployment that failed then, if the Router still knows it.
     """
 
     model: str
@@ -154,6 +164,7 @@ class Request:
     targets: tuple[str, ...] | None = None
     remembered: bool = True
     failed: Failure | None = None
+    failed_at: str | None = None
 
 
 def routed(config: Config, request: Request, release: Release) -> tuple[Deployment, ...]:
@@ -245,24 +256,31 @@ def lookup_names(config: Config, request: Request, release: Release, rules: Rule
         rules: ``UPSTREAM`` knows the requested name only, ``CONTRACT`` adds what routing resolves it to.
 
     Returns:
-        The names; the first that has a chain of its own wins.
+        The names. Which one's chain is walked, ``find_request_chain`` tells.
     """
-    if rules is Rules.UPSTREAM:
-        return (request.model,)
-    return tuple(dict.fromkeys(_contract_names(config, request, release)))
+    derived = derived_names(config, request, release) if rules is Rules.CONTRACT else ()
+    return tuple(dict.fromkeys((request.model, *derived)))
 
 
-def _contract_names(config: Config, request: Request, release: Release) -> Iterator[str]:
-    names = [request.model]
+def derived_names(config: Config, request: Request, release: Release, failed_at: str | None = None) -> tuple[str, ...]:
+    """The names that the contract derives from a request, in the order of its four steps.
+
+    Args:
+        config: the Router's configuration.
+        request: the caller's name and team.
+        release: how this release routes.
+        failed_at: the internal name of the deployment that failed; it comes before those of its siblings.
+
+    Returns:
+        The names, each once.
+    """
+    served = routed(config, request, release)
     target = config.aliases.get(request.model)
-    if target is not None and not _foreign(config, target, request.team_id):
-        names.append(target)
-    names += [d.model_name for d in routed(config, request, release) if d.team_id is not None]
-    yield from names
-    for name in names:
-        for deployment in _by_model_name(config, name):
-            if deployment.team_id == request.team_id is not None and deployment.public_name is not None:
-                yield deployment.public_name
+    names = [target] if target is not None and served and not _foreign(config, target, request.team_id) else []
+    names += sorted((d.model_name for d in served if d.team_id is not None), key=lambda name: name != failed_at)
+    bearers = [d for name in (request.model, *names) for d in _by_model_name(config, name)]
+    names += [d.public_name for d in bearers if d.team_id == request.team_id is not None and d.public_name is not None]
+    return tuple(dict.fromkeys(names))
 
 
 def _foreign(config: Config, name: str, team_id: str | None) -> bool:
@@ -295,6 +313,95 @@ def find_chain(
         return None, None
     catch_alls = _catch_alls(config, kind)
     return (CATCH_ALL, catch_alls[-1]) if catch_alls else (None, None)
+
+
+def find_request_chain(
+    config: Config, request: Request, kind: Kind, release: Release, rules: Rules
+) -> tuple[str | None, tuple[str, ...] | None]:
+    """The chain that a request walks when its first call has failed.
+
+    Args:
+        config: the Router's configuration.
+        request: the caller's name and team.
+        kind: which of the three lists.
+        release: how this release routes and matches.
+        rules: whose rules say which names find a chain.
+
+    Returns:
+        The name that found it (``*`` for the catch-all), and the targets, or a pair of ``None``.
+    """
+    served = routed(config, request, release)
+    failure = FailedCall(request, served[0].model_name if served else None)
+    found = find_chain(config, kind, (request.model,), release)
+    return found if rules is Rules.UPSTREAM else with_derived_chain(config, kind, release, failure, found)
+
+
+@dataclass(frozen=True)
+class FailedCall:
+    """A call that failed, as the Router knows it when it looks for a chain.
+
+    Attributes:
+        request: the request as it was sent to the model group that failed.
+        deployment: the internal name of the deployment that failed, if there was one.
+        original: the request as the caller sent it, where the release knows that of a hop.
+        attempted: the targets in the request's record of attempts.
+        is_hop: whether a chain led here.
+    """
+
+    request: Request
+    deployment: str | None = None
+    original: Request | None = None
+    attempted: AbstractSet[str] = frozenset()
+    is_hop: bool = False
+
+    def may_try(self, config: Config, targets: Sequence[str]) -> bool:
+        """Whether one of the targets is still to try."""
+        tried = {self.request.model, config.aliases.get(self.request.model), self.deployment, *self.attempted}
+        return any(target not in tried | {self.original and self.original.model} for target in targets)
+
+
+def with_derived_chain(
+    config: Config,
+    kind: Kind,
+    release: Release,
+    failure: FailedCall,
+    found: tuple[str | None, tuple[str, ...] | None],
+) -> tuple[str | None, tuple[str, ...] | None]:
+    """What stock finds for a call that failed, with the chain of a derived name in front if one fires.
+
+    Args:
+        config: the Router's configuration, with the lists that the request brings along.
+        kind: which of the three lists.
+        release: how this release routes and matches.
+        failure: the call that failed.
+        found: the name that stock finds a chain by, and its targets.
+
+    Returns:
+        The name whose chain fires, and all targets; ``found`` itself where no derived chain does.
+    """
+    key, behind = found
+    if key not in {None, CATCH_ALL} and failure.may_try(config, behind or ()):
+        return found
+    for group in (failure.request, failure.original):
+        chains = _derived_chains(config, kind, release, failure, group) if group is not None else []
+        # a hop goes on in the original request's chain, so of several in the one that it is a target of
+        resumed = [pair for pair in chains if group is not failure.request and failure.request.model in pair[1]]
+        for name, targets in (*resumed, *chains):
+            return name, (*targets, *(target for target in behind or () if target not in targets))
+    return found
+
+
+def _derived_chains(
+    config: Config, kind: Kind, release: Release, failure: FailedCall, group: Request
+) -> list[tuple[str, tuple[str, ...]]]:
+    """The chains that the derived names of a lookup group have of their own, with a target still to try."""
+    chains = []
+    for name in derived_names(config, group, release, failure.deployment):
+        key, targets = find_chain(config, kind, (name,), release)
+        came_through = failure.is_hop and not release.tracks_attempts and failure.request.model in (targets or ())
+        if key not in {None, CATCH_ALL} and targets and failure.may_try(config, targets) and not came_through:
+            chains.append((name, targets))
+    return chains
 
 
 def _catch_alls(config: Config, kind: Kind) -> list[tuple[str, ...]]:
@@ -342,6 +449,7 @@ class Outcome:
     Attributes:
         answered_by: internal names of the deployments that one of answers; empty where the request fails.
         called: the model groups called, in order, by the name they were called by.
+        hit: the ids of the deployments called; of several that no pick decides between, the first that answers so.
         lookups: the lookups of a chain, in order.
         delivered: the model groups whose cut or refused answer no chain could better, so it counts as the answer.
     """
@@ -350,10 +458,20 @@ class Outcome:
     called: tuple[str, ...]
     lookups: tuple[Lookup, ...]
     delivered: tuple[str, ...]
+    hit: tuple[str, ...] = ()
+
+
+Pick = Callable[[Sequence[Deployment]], Deployment]
+"""The choice among the deployments that a request may be sent to."""
 
 
 def predict(
-    config: Config, request: Request, release: Release, rules: Rules, failing: Mapping[str, Failure]
+    config: Config,
+    request: Request,
+    release: Release,
+    rules: Rules,
+    failing: Mapping[str, Failure],
+    pick: Pick | None = None,
 ) -> Outcome:
     """What a request does, fallbacks included.
 
@@ -362,22 +480,24 @@ def predict(
         request: what the caller sent.
         release: how this release routes, matches and walks.
         rules: whose rules say which names find a chain.
-        failing: model names of the deployments that fail, and how.
+        failing: the ids of the deployments that fail, and how.
+        pick: the choice among several; without one, whoever answers is chosen.
 
     Returns:
         Who answers, and which model groups were called on the way.
     """
-    walk = _Walk(config, request, release, rules, failing)
+    walk = _Walk(config, request, release, rules, failing, pick)
     if request.failed is None:
         return walk.outcome(walk.call(request.model, depth=0))
     walk.called.append(request.model)
-    return walk.outcome(walk.fall_back(request.model, 0, request.failed.kind))
+    return walk.outcome(walk.fall_back(request.model, 0, request.failed.kind, request.failed_at))
 
 
 @dataclass(frozen=True)
 class _BrokenStream:
     model: str
     depth: int
+    deployment: str | None
 
 
 @dataclass
@@ -387,7 +507,9 @@ class _Walk:
     release: Release
     rules: Rules
     failing: Mapping[str, Failure]
+    pick: Pick | None
     called: list[str] = field(default_factory=list)
+    hit: list[str] = field(default_factory=list)
     lookups: list[Lookup] = field(default_factory=list)
     delivered: list[str] = field(default_factory=list)
     attempted: set[str] = field(default_factory=set)
@@ -396,34 +518,38 @@ class _Walk:
         """What became of the request, when its own walk has ended."""
         while isinstance(result, _BrokenStream):
             # the walk took it for an answer; whoever reads it falls back from where it came from
-            result = self.fall_back(result.model, result.depth, Kind.GENERAL)
-        return Outcome(result, tuple(self.called), tuple(self.lookups), tuple(self.delivered))
+            result = self.fall_back(result.model, result.depth, Kind.GENERAL, result.deployment)
+        return Outcome(result, tuple(self.called), tuple(self.lookups), tuple(self.delivered), tuple(self.hit))
 
     def call(self, model: str, depth: int) -> frozenset[str] | _BrokenStream:
         """Call a model group and fall back from it: an answer, a stream that looks like one, or nothing."""
         self.called.append(model)
         candidates = routed(self.config, self.hop(model), self.release)
-        answering = frozenset(d.model_name for d in candidates if d.model_name not in self.failing)
+        if self.pick is not None and candidates:
+            candidates = (self.pick(candidates),)
+        answering = [d for d in candidates if d.id not in self.failing]
+        self.hit += [d.id for d in (answering or candidates)[:1]]
         if answering:
-            return answering
-        failure = next((self.failing[d.model_name] for d in candidates), Failure.ERROR)
+            return frozenset(d.model_name for d in answering)
+        failure = next((self.failing[d.id] for d in candidates), Failure.ERROR)
+        deployment = candidates[0].model_name if candidates else None
         if failure is Failure.BROKEN:
-            return _BrokenStream(model, depth)
-        if failure in (Failure.CUT, Failure.REFUSED) and not self.recoverable(model, failure, depth):
+            return _BrokenStream(model, depth, deployment)
+        if failure in (Failure.CUT, Failure.REFUSED) and not self.recoverable(model, failure, depth, deployment):
             self.delivered.append(model)
             return frozenset(d.model_name for d in candidates)
-        return self.fall_back(model, depth, failure.kind)
+        return self.fall_back(model, depth, failure.kind, deployment)
 
-    def fall_back(self, model: str, depth: int, kind: Kind) -> frozenset[str] | _BrokenStream:
+    def fall_back(
+        self, model: str, depth: int, kind: Kind, deployment: str | None
+    ) -> frozenset[str] | _BrokenStream:
         """Walk the chain of a model group that failed."""
         if self.request.targets is not None:
             return self.walk(model, self.request.targets, depth)
         if not self.configured(kind):
             kind = Kind.GENERAL
-        key, targets = self.chain(model, kind)
+        key, targets = self.chain(model, kind, depth, deployment)
         self.lookups.append(Lookup(model, kind, key))
-        if self.rules is Rules.CONTRACT and key is not None:
-            self.attempted.add(key)
         return self.walk(model, targets or (), depth)
 
     def walk(self, failed: str, targets: Sequence[str], depth: int) -> frozenset[str] | _BrokenStream:
@@ -441,36 +567,54 @@ class _Walk:
                 return answer
         return frozenset()
 
-    def recoverable(self, model: str, failure: Failure, depth: int) -> bool:
+    def recoverable(self, model: str, failure: Failure, depth: int, deployment: str | None) -> bool:
         """Whether a cut or refused answer is turned into an error, as a chain can take over."""
         if failure is Failure.REFUSED and not self.release.refusals_fall_back:
             return False
         if self.configured(Kind.CONTENT_POLICY):
-            return self.promising(self.chain(model, Kind.CONTENT_POLICY)[1], depth)
+            return self.promising(model, Kind.CONTENT_POLICY, depth, deployment)
         if _catch_alls(self.config, Kind.GENERAL):
             return True
-        return failure is Failure.REFUSED and self.promising(self.chain(model, Kind.GENERAL)[1], depth)
+        return failure is Failure.REFUSED and self.promising(model, Kind.GENERAL, depth, deployment)
 
-    def promising(self, targets: Sequence[str] | None, depth: int) -> bool:
-        """Whether a chain is there and, where the release looks, holds a target not called yet."""
-        if targets is None or depth == 0 or not self.release.gates_skip_attempted:
-            return targets is not None
-        return not self.attempted.issuperset(targets)
+    def promising(self, model: str, kind: Kind, depth: int, deployment: str | None) -> bool:
+        """Whether stock finds a chain and, where the release looks, a target not called yet; or a derived one fires."""
+        found = self.found(model, kind)
+        if found[1] is not None and (
+            depth == 0 or not self.release.gates_skip_attempted or not self.attempted.issuperset(found[1])
+        ):
+            return True
+        return self.chain(model, kind, depth, deployment) != found
 
     def configured(self, kind: Kind) -> bool:
         """Whether there is such a list: one that the request brings along counts even if it is empty."""
         return kind in self.request.chains or bool(self.config.chains.get(kind))
 
-    def chain(self, model: str, kind: Kind) -> tuple[str | None, tuple[str, ...] | None]:
-        """The chain of a model group, by its own names and, where the release does that, by the request's."""
-        names = list(lookup_names(self.config, self.hop(model), self.release, self.rules))
-        if self.release.resumes_original and self.request.remembered and model != self.request.model:
-            original = lookup_names(self.config, self.request, self.release, self.rules)
-            names = [model, self.request.model, *names, *original]
+    def chain(
+        self, model: str, kind: Kind, depth: int, deployment: str | None
+    ) -> tuple[str | None, tuple[str, ...] | None]:
+        """The chain that a model group's failure leads to."""
+        found = self.found(model, kind)
+        if self.rules is Rules.UPSTREAM:
+            return found
+        attempted = self.attempted if self.release.tracks_attempts and depth > 0 else frozenset[str]()
+        original = self.request if self.resumes(model) else None
+        failure = FailedCall(self.hop(model), deployment, original, attempted, is_hop=depth > 0)
+        return with_derived_chain(self.lists(), kind, self.release, failure, found)
+
+    def found(self, model: str, kind: Kind) -> tuple[str | None, tuple[str, ...] | None]:
+        """The chain that stock finds: the model group's and, where the release does that, the request's."""
+        names = (model, self.request.model) if self.resumes(model) else (model,)
+        return find_chain(self.lists(), kind, names, self.release)
+
+    def resumes(self, model: str) -> bool:
+        """Whether a hop is looked up by the name of the original request as well."""
+        return self.release.resumes_original and self.request.remembered and model != self.request.model
+
+    def lists(self) -> Config:
+        """The configuration with the lists that the request brings along."""
         config = replace(self.config, chains={**self.config.chains, **self.request.chains})
-        if Kind.GENERAL in self.request.chains:
-            config = replace(config, default_fallbacks=())
-        return find_chain(config, kind, names, self.release)
+        return replace(config, default_fallbacks=()) if Kind.GENERAL in self.request.chains else config
 
     def hop(self, model: str) -> Request:
         """The request as a fallback sends it on."""

@@ -22,6 +22,7 @@ from litellm_patch.names import (
     routed,
 )
 from model.releases import releases
+from names.choosing import pick
 from names.transformations import (
     MEANINGLESS,
     keyed_by_one_name,
@@ -40,7 +41,7 @@ any_world = settings(
 
 
 def _outcome(world: World, release: Release, rules: Rules = Rules.CONTRACT) -> Outcome:
-    return predict(world.config, world.request, release, rules, world.failing)
+    return predict(world.config, world.request, release, rules, world.failing, pick(world.pick))
 
 
 @any_world

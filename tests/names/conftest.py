@@ -19,6 +19,7 @@ import pytest
 from hypothesis import Phase, settings
 
 from litellm_patch.names import Config, Deployment, Kind, Rules
+from names import dice
 from names.calls import MESSAGES
 from names.release import litellm_version
 from names.world import build_router
@@ -42,6 +43,8 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 # litellm logs each failure that the tests make on purpose, and searches each text for secrets: a fifth of the time
 logging.getLogger("LiteLLM Router").setLevel(logging.CRITICAL)
 logging.getLogger("LiteLLM").setLevel(logging.CRITICAL)
+
+dice.install()
 
 # litellm's own import leaves a million objects that stay: let the collector pass them by, and come less often
 gc.freeze()

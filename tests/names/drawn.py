@@ -7,7 +7,6 @@ its own, several may share one internal name, and chains may name themselves, ea
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import random
 from dataclasses import dataclass, field, replace
@@ -16,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import litellm
 from litellm import CustomLLM, ModelResponse, Router
-from litellm.router_strategy import simple_shuffle as shuffling
 
-from names.release import core
+from names.dice import DICE
+from names.release import core_class
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -130,20 +129,6 @@ def _deployments(rng: random.Random) -> Iterator[Deployed]:
             yield Deployed(f"{name.replace('/', '-')}-{copy}", name, rng.choice(FATES))
 
 
-class Dice:
-    """The choices among equal deployments, a function of the set to choose from: they are the same in both arms."""
-
-    def __init__(self) -> None:
-        self.seed = 0
-
-    def choice(self, deployments: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        """One of the deployments."""
-        ids = sorted(deployment["model_info"]["id"] for deployment in deployments)
-        number = int.from_bytes(hashlib.sha256(f"{self.seed} {ids}".encode()).digest()[:4])
-        chosen = ids[number % len(ids)]
-        return next(deployment for deployment in deployments if deployment["model_info"]["id"] == chosen)
-
-
 @dataclass
 class _Provider(CustomLLM):
     """Deployments in this process: LiteLLM's own way to add a provider, so all is real but for the wire.
@@ -199,14 +184,13 @@ class Runner:
 
     def __init__(self, max_fallbacks: int) -> None:
         self.max_fallbacks = max_fallbacks
-        self._provider, self._dice, self._walks = _Provider(), Dice(), _Walks()
+        self._provider, self._walks = _Provider(), _Walks()
         self._configured: Drawn | None = None
 
     def __enter__(self) -> Runner:
-        """Take the place of the dice and of a provider."""
-        self._kept = (shuffling.random, litellm.custom_provider_map, core()._time_to_sleep_before_retry)
-        core()._time_to_sleep_before_retry = lambda *_, **__: 0
-        shuffling.random = self._dice
+        """Take the place of a provider, and of the pause before a retry."""
+        self._kept = (litellm.custom_provider_map, core_class()._time_to_sleep_before_retry)
+        core_class()._time_to_sleep_before_retry = lambda *_, **__: 0
         litellm.custom_provider_map = [{"provider": "drawn", "custom_handler": self._provider}]
         litellm.utils.custom_llm_setup()
         logger = logging.getLogger("LiteLLM Router")
@@ -216,7 +200,7 @@ class Runner:
 
     def __exit__(self, *_: object) -> None:
         """Put them back."""
-        shuffling.random, litellm.custom_provider_map, core()._time_to_sleep_before_retry = self._kept
+        litellm.custom_provider_map, core_class()._time_to_sleep_before_retry = self._kept
         logger = logging.getLogger("LiteLLM Router")
         logger.removeHandler(self._walks)
         logger.setLevel(self._level)
@@ -254,7 +238,7 @@ class Runner:
         return self._router
 
     async def _send(self, router: Router, world: Drawn, pick: int) -> Seen:
-        self._dice.seed = pick
+        DICE.seed = pick
         self._provider.called.clear()
         self._walks.walked.clear()
         logging.getLogger("LiteLLM Router").setLevel(logging.INFO)

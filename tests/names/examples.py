@@ -53,6 +53,9 @@ class Example:
         answer: the internal name of the deployment that answers.
         fix: whether the stock Router does something else.
         more: deployments beside the common ones.
+        down: the deployments that fail.
+        pick: which of the ways to choose among siblings is taken.
+        general: whether it is about the general list only, as not all releases know ``*`` in the others.
     """
 
     shows: str
@@ -62,6 +65,9 @@ class Example:
     answer: str | None
     fix: bool = True
     more: tuple[Deployment, ...] = field(default=())
+    down: frozenset[str] = FAILING
+    pick: int = 0
+    general: bool = False
 
     def config(self, kind: Kind = Kind.GENERAL) -> Config:
         """The Router's configuration, with the chains in one of the three lists."""
@@ -111,6 +117,46 @@ EXAMPLES = (
     ),
     Example(
         "siblings in the order of the model list", "gpt-4.1", TEAM_A, [{A3: ["other"]}, {A1: [A2]}], A2, more=SIBLING
+    ),
+    Example(
+        "stock's targets stand behind",
+        "gpt-4.1",
+        TEAM_A,
+        [{"*": ["other"]}, {A1: [A2]}],
+        "other",
+        fix=False,
+        down=FAILING | {A2},
+        general=True,
+    ),
+    Example(
+        "the failed one's chain first",
+        "gpt-4.1",
+        TEAM_A,
+        [{A1: [A3]}, {A3: [A1]}],
+        A1,
+        more=SIBLING,
+        down=frozenset({A3}),
+        pick=1,
+    ),
+    Example(
+        "the failed one is not still to try",
+        "gpt-4.1",
+        TEAM_A,
+        [{A3: [A1]}, {"*": ["other"]}],
+        "other",
+        fix=False,
+        more=SIBLING,
+        down=frozenset({A1}),
+        general=True,
+    ),
+    Example(
+        "the hop's own names",
+        "p",
+        None,
+        [{"p": ["al-global"]}, {"global": ["global-backup"]}],
+        "global-backup",
+        more=(Deployment("p"),),
+        down=FAILING | {"p"},
     ),
     Example("alias target before internal names", "al", TEAM_A, [{A1: ["other"]}, {"gpt-4.1": [A2]}], A2),
     Example("internal names before public ones", "al-a1", TEAM_A, [{"gpt-4.1": ["other"]}, {A1: [A2]}], A2),

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from litellm_patch.names import CATCH_ALL, Failure, Kind, Lookup, Release, Request, Rules, lookup_names, predict, routed
+from names.choosing import pick
 from names.worlds import FATES, STRANGER, Bucket
 
 if TYPE_CHECKING:
@@ -85,20 +86,21 @@ def _of_the_request(world: World, release: Release) -> Iterator[str]:
 
 
 def _of_the_outcome(world: World, release: Release) -> Iterator[str]:
-    outcome = predict(world.config, world.request, release, Rules.CONTRACT, world.failing)
+    outcome = predict(world.config, world.request, release, Rules.CONTRACT, world.failing, pick(world.pick))
     yield "answered" if outcome.answered_by else "unanswered"
-    if outcome != predict(world.config, world.request, release, Rules.UPSTREAM, world.failing):
+    if outcome != predict(world.config, world.request, release, Rules.UPSTREAM, world.failing, pick(world.pick)):
         yield "arms differ"
     if len(outcome.lookups) > world.config.max_fallbacks:
         yield "depth exhausted"
     for lookup in outcome.lookups:
         yield f"{lookup.kind.value}: {_step(world, lookup, release)}"
     for group in outcome.called:
-        for deployment in routed(world.config, replace(world.request, model=group), release)[:1]:
-            if deployment.model_name in world.behaviours:
-                yield f"{world.call}: {world.behaviours[deployment.model_name].value}"
+        served = routed(world.config, replace(world.request, model=group), release)
+        for deployment in [pick(world.pick)(served)] if served else []:
+            if deployment.id in world.behaviours:
+                yield f"{world.call}: {world.behaviours[deployment.id].value}"
             what = {Failure.CUT: "cut answer", Failure.REFUSED: "refusal"}.get(
-                world.failing.get(deployment.model_name, Failure.ERROR)
+                world.failing.get(deployment.id, Failure.ERROR)
             )
             if what:
                 yield f"{what} {'delivered' if group in outcome.delivered else 'recovered'}"

@@ -46,7 +46,7 @@ class Capabilities:
 @functools.cache
 def capabilities() -> Capabilities:
     """The readers of chains that the installed release has."""
-    core = core()
+    core = core_class()
     cooldown_handlers = import_module("litellm.router_utils.cooldown_handlers")
     return Capabilities(
         refusal_gate=hasattr(core, "_refusal_fallback_available"),
@@ -84,7 +84,7 @@ def release() -> Release:
         team_before_global=_routes_to("shared", "model_name_probe_1"),
         team_wildcard_first=_routes_to("probe/x", "model_name_probe_2"),
         admin_across_teams=capabilities().admin_across_teams,
-        exact_typed_lists=hasattr(core(), "_get_fallback_model_group_from_fallbacks"),
+        exact_typed_lists=hasattr(core_class(), "_get_fallback_model_group_from_fallbacks"),
         resumes_original=_resumes_original(handlers),
         tracks_attempts=hasattr(handlers, "AttemptedFallbackTargets"),
         default_knows_teams=_routes_to("nobody", "model_name_probe_3", fallbacks=[{"*": ["default"]}]),
@@ -99,7 +99,7 @@ def litellm_version() -> str:
     return version("litellm")
 
 
-def core() -> type:
+def core_class() -> type:
     """The class that holds the routing logic: from 1.109 on, ``litellm.Router`` is a facade."""
     if find_spec("litellm.router_python_core") is None:
         return cast("type", Router)

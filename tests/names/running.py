@@ -12,6 +12,7 @@ import litellm
 
 from litellm_patch.names import Kind
 from names.calls import CALLS
+from names.dice import DICE
 from names.world import build_router, model_entry
 from names.worlds import STRANGER, TEAMS, Bucket, World
 from upstream import Behaviour
@@ -32,7 +33,7 @@ class Run:
     """What was seen.
 
     Attributes:
-        called: the deployments that the upstream saw, in order, by model name.
+        called: the ids of the deployments that the upstream saw, in order.
         answer: the text of the answer, or ``None``.
         error: what was raised, or ``None``.
         changed: what the request changed though it was not its own: arguments by name, or settings of the Router.
@@ -70,6 +71,7 @@ async def send(world: World, router: Router, upstream: Upstream) -> Run:
         What was seen.
     """
     upstream.reset(behaviours_of(world))
+    DICE.seed = world.pick
     lists = lists_of(world)
     lists_before, settings_before = copy.deepcopy(lists), settings_of(router)
     answer, error = None, None
@@ -88,8 +90,8 @@ def behaviours_of(world: World) -> dict[str, Behaviour]:
 
 
 def names_called(world: World, upstream: Upstream) -> tuple[str, ...]:
-    """The deployments that the upstream saw, in order, by model name."""
-    places = {place_of(deployment.model_name): deployment.model_name for deployment in world.config.deployments}
+    """The ids of the deployments that the upstream saw, in order."""
+    places = {place_of(deployment.id): deployment.id for deployment in world.config.deployments}
     return tuple(places[called] for called in upstream.models_called)
 
 
@@ -107,7 +109,7 @@ def router_of(world: World, url: str) -> Router:
     entries = []
     for deployment in world.config.deployments:
         entry = entry_of(deployment, url, provider)
-        if world.behaviours.get(deployment.model_name) is Behaviour.LATE:
+        if world.behaviours.get(deployment.id) is Behaviour.LATE:
             entry["litellm_params"]["timeout"] = PATIENCE_IN_SECONDS
         entries.append(entry)
     aliases = {
@@ -122,18 +124,18 @@ def router_of(world: World, url: str) -> Router:
 def entry_of(deployment: Deployment, url: str, provider: str) -> dict[str, Any]:
     """The entry of the model list for a deployment that calls its own place at the upstream."""
     entry = model_entry(deployment, url, provider)
-    entry["litellm_params"]["model"] = f"{provider}/{place_of(deployment.model_name)}"
+    entry["litellm_params"]["model"] = f"{provider}/{place_of(deployment.id)}"
     return entry
 
 
-def place_of(model_name: str) -> str:
+def place_of(deployment_id: str) -> str:
     """What the upstream calls a deployment: nothing that a caller could send, and no pattern."""
-    return f"place-of-{model_name.replace('*', 'any').replace('/', '-')}"
+    return f"place-of-{deployment_id.replace('#', '-copy-').replace('*', 'any').replace('/', '-')}"
 
 
-def text_of(model_name: str) -> str:
+def text_of(deployment_id: str) -> str:
     """What a deployment answers."""
-    return f"answer from {place_of(model_name)}"
+    return f"answer from {place_of(deployment_id)}"
 
 
 def caller_of(world: World) -> dict[str, Any]:

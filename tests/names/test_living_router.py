@@ -26,6 +26,7 @@ from litellm.types.router import Deployment as RouterDeployment
 
 from litellm_patch.names import CATCH_ALL, Chains, Config, Deployment, Kind, Request, Rules, predict
 from names.checks import check_the_answer, check_the_calls, check_the_error, check_the_teams, places_of
+from names.choosing import pick
 from names.release import capabilities, release
 from names.running import Run, behaviours_of, caller_of, entry_of, names_called, send
 from names.world import build_router, model_entry
@@ -127,7 +128,7 @@ class LivingRouter(RuleBasedStateMachine):
         """Requests do what the model says."""
         for request in data.draw(st.lists(self._requests(), min_size=1, max_size=5)):
             world = self._world(request)
-            outcome = predict(world.config, world.request, release(), self.rules_of_arm, world.failing)
+            outcome = predict(world.config, world.request, release(), self.rules_of_arm, world.failing, pick(world.pick))
             self.met.add(bool(outcome.answered_by))
 
             seen = self._do(send(world, self.router, self.upstream))
@@ -154,6 +155,7 @@ class LivingRouter(RuleBasedStateMachine):
         try:
             task = self._do(_begin(self.router, world, self.upstream))
             first = self.upstream.hits[0].behaviour
+            (held,) = names_called(world, self.upstream)
             for model_name, public_name in changes.items():
                 self.add_or_replace(model_name, public_name)
             if self.deployments:
@@ -168,9 +170,8 @@ class LivingRouter(RuleBasedStateMachine):
         if first is Behaviour.ANSWER:
             assert (seen.error, seen.called) == (None, ())
             return
-        request = replace(world.request, failed=FAILURES[first])
-        outcome = predict(world.config, request, release(), self.rules_of_arm, world.failing)
-        outcome = replace(outcome, called=outcome.called[1:])
+        request = replace(world.request, failed=FAILURES[first], failed_at=self._known(held))
+        outcome = predict(world.config, request, release(), self.rules_of_arm, world.failing, pick(world.pick))
         check_the_calls(world, seen, outcome)
         check_the_answer(world, seen, outcome)
         check_the_teams(world, seen)
@@ -183,6 +184,10 @@ class LivingRouter(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Each Router registers itself with litellm for good."""
         litellm.logging_callback_manager._reset_all_callbacks()
+
+    def _known(self, model_name: str) -> str | None:
+        """The name of the deployment that failed, unless the Router finds it by its id and it is gone."""
+        return model_name if model_name in self.deployments or not release().tracks_attempts else None
 
     def _set_chains(self, kind: Kind, entries: Chains) -> None:
         self._change(self.router.update_settings, **{kind.value: [dict(entry) for entry in entries]})

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 WORLDS = 10_000 if NIGHTLY else 300
-PICKS = range(2)
+PICKS = 2
+WAYS_TO_CHOOSE = 6
 # without a record of attempts a circle is walked until the depth is used up, and the number of walks doubles with it
 MAX_FALLBACKS = 20 if release().tracks_attempts else 6
 FOUND_IN_VAIN = 0.02
@@ -49,7 +50,7 @@ async def test_a_request_that_stock_answers_is_answered_with_the_patch(
     if pytestconfig.getoption("--arm") == "patched":
         seed = random.SystemRandom().randrange(10**6) if NIGHTLY else 1
         with Runner(MAX_FALLBACKS) as runner:
-            seen = [await runner.run(draw(seed, number), PICKS) for number in range(WORLDS)]
+            seen = [await runner.run(draw(seed, number), _picks(number)) for number in range(WORLDS)]
         _leave(other_arm, seed, seen)
         assert any(run.walked for runs in seen for run in runs), "no derived chain was walked: the log line is unknown"
         return
@@ -59,7 +60,8 @@ async def test_a_request_that_stock_answers_is_answered_with_the_patch(
     with Runner(MAX_FALLBACKS) as runner:
         for number, with_patch in enumerate(patched):
             world = draw(seed, number)
-            for pick, (stock, after) in enumerate(zip(await runner.run(world, PICKS), with_patch, strict=True)):
+            picks = _picks(number)
+            for pick, stock, after in zip(picks, await runner.run(world, picks), with_patch, strict=True):
                 better += stock.answer is None and after.answer is not None
                 if stock.answer and not after.answer and _attempts(world, after) >= MAX_FALLBACKS:
                     excluded += 1  # as far as `max_fallbacks` reaches
@@ -67,9 +69,14 @@ async def test_a_request_that_stock_answers_is_answered_with_the_patch(
                 plain = await _plain(runner, world, pick, stock, after)
                 wrong += [_told(seed, number, pick, world, said, stock, after) for said in _wrong(world, stock, after, plain)]
 
-    assert not wrong, f"{len(wrong)} of {len(patched) * len(PICKS)} requests:\n\n" + "\n\n".join(wrong[:5])
+    assert not wrong, f"{len(wrong)} of {len(patched) * PICKS} requests:\n\n" + "\n\n".join(wrong[:5])
     assert better > 0, "no request was answered by the patch alone: these worlds show nothing"
-    assert excluded <= FOUND_IN_VAIN * len(patched) * len(PICKS), f"{excluded} requests ran out of max_fallbacks"
+    assert excluded <= FOUND_IN_VAIN * len(patched) * PICKS, f"{excluded} requests ran out of max_fallbacks"
+
+
+def _picks(number: int) -> tuple[int, ...]:
+    """Two ways to choose, which differ wherever there is a choice."""
+    return tuple((number + further) % WAYS_TO_CHOOSE for further in range(PICKS))
 
 
 async def _plain(runner: Runner, world: Drawn, pick: int, stock: Seen, after: Seen) -> Seen:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import inspect
+import sys
+import threading
 from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 
 import litellm
 import pytest
+from litellm.types.router import Deployment as RouterDeployment
 
 from litellm_patch.names import Config, Deployment, Kind
 from names.calls import ACOMPLETION, MESSAGES_CALL, MESSAGES_STREAM, STREAM, SYNC_STREAM, Call
 from names.examples import A1, A2, A3, ALIASES, DEPLOYMENTS, TEAM_A
-from names.release import capabilities, needs
+from names.release import capabilities, core_class, needs, release
 from names.world import build_router, continuing_router, model_entry
 from upstream import Behaviour, Upstream
 
@@ -163,13 +167,99 @@ async def test_a_provider_is_stripped_from_an_alias_target_as_from_a_requested_n
 async def test_each_lookup_group_is_routed_under_its_own_name() -> None:
     """Which need not be what was sent: a hook may have chosen another name, and a hop has the original one too."""
     handlers = import_module("litellm.router_utils.fallback_event_handlers")
-    look = getattr(handlers, "lookup_groups_with_chain", getattr(handlers, "get_lookup_groups_with_chain", None))
     router = build_router(Config(DEPLOYMENTS[:2]), "http://127.0.0.1", "openai")
     admin = {"user_api_key_auth": SimpleNamespace(user_role="proxy_admin")}
 
+    assert hasattr(handlers, "derived_lookup_names"), "the release is not patched"
+    found = handlers.derived_lookup_names(*_asked(router, admin, "gpt-4.1"))
+    assert [pair if isinstance(pair, str) else pair[1] for pair in found] == [A1]
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [None, 5, {"second": ["other"], "third": ["other"]}]
+    # where a key is searched for its provider, one that is no string stops stock's own lookup
+    + ([] if release().inferred else [{5: ["other"]}]),
+    ids=repr,
+)
+async def test_a_malformed_entry_hides_no_derived_chain(entry: Any, upstream: Upstream) -> None:
+    upstream.reset({A1: Behaviour.ERROR})
+    router = build_router(Config(DEPLOYMENTS), upstream.url, "openai")
+
+    assert await _answer(ACOMPLETION, router, "gpt-4.1", fallbacks=[entry, {A1: [A2]}]) == f"answer from {A2}"
+
+
+async def test_of_several_keys_the_first_counts_as_on_stock(upstream: Upstream) -> None:
+    upstream.reset({A1: Behaviour.ERROR})
+    router = build_router(Config(DEPLOYMENTS), upstream.url, "openai")
+    chains = [{"second": ["other"], A1: ["other"]}, {A1: [A2], "third": ["other"]}]
+
+    assert await _answer(ACOMPLETION, router, "gpt-4.1", fallbacks=chains) == f"answer from {A2}"
+
+
+async def test_a_target_with_parameters_is_always_still_to_try(upstream: Upstream) -> None:
+    upstream.reset({A1: Behaviour.ERROR})
+    config = Config(DEPLOYMENTS, {}, {Kind.GENERAL: [{A1: [{"model": "backup", "temperature": 0}]}]})  # type: ignore[dict-item]
+    router = build_router(config, upstream.url, "openai")
+
+    assert await _answer(ACOMPLETION, router, "gpt-4.1") == f"answer from {A2}"
+
+
+async def test_what_is_deleted_while_it_is_looked_at_is_gone() -> None:
+    look = getattr(import_module("litellm.router_utils.fallback_event_handlers"), "derived_lookup_names", None)
     assert look, "the release is not patched"
-    request = {"model": "sent", "metadata": admin}
-    assert look(getattr(router, "_core_ctx", router), [{A1: [A2]}], request, ("gpt-4.1",)) == (A1,)
+    router = build_router(Config(DEPLOYMENTS, {"al": "gpt-4.1"}), "http://127.0.0.1", "openai")
+    siblings = [Deployment(A3, TEAM_A, "gpt-4.1", copy=number) for number in range(20)]
+    entries = [model_entry(sibling, "http://127.0.0.1", "openai") for sibling in siblings]
+    stopped = threading.Event()
+
+    def come_and_go() -> None:
+        while not stopped.is_set():
+            for entry in entries:
+                router.add_deployment(deployment=RouterDeployment(**entry))
+            for entry in entries:
+                router.delete_deployment(id=entry["model_info"]["id"])
+
+    thread = threading.Thread(target=come_and_go)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        thread.start()
+        for _ in range(200):
+            found = look(*_asked(router, {"user_api_key_team_id": TEAM_A}, "al"))
+            assert {name if isinstance(name, str) else name[1] for name in found} <= {"gpt-4.1", A1, A3}
+    finally:
+        stopped.set()
+        thread.join()
+        sys.setswitchinterval(interval)
+
+
+async def test_routing_is_asked_once_a_name(upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> None:
+    upstream.reset({A1: Behaviour.ERROR})
+    router = _router(upstream, ACOMPLETION, Behaviour.ERROR)
+    asked: list[str] = []
+    route = core_class()._common_checks_available_deployment
+
+    def count(self: Any, model: str, *arguments: Any, **options: Any) -> Any:
+        asked.append(model)
+        return route(self, model, *arguments, **options)
+
+    monkeypatch.setattr(core_class(), "_common_checks_available_deployment", count)
+
+    assert await _answer(ACOMPLETION, router, "al") == f"answer from {A2}"
+    assert sorted(asked) == sorted(["al", "al", A2]), "one pick a call, and one question for the chain"
+
+
+def _asked(router: Any, metadata: dict[str, Any], name: str) -> tuple[Any, ...]:
+    """The arguments of the function that derives names, which differ between releases."""
+    request = {"model": name, "metadata": metadata}
+    if hasattr(router, "registry"):
+        return router.registry(), request, (name,)
+    handlers = import_module("litellm.router_utils.fallback_event_handlers")
+    parameters = inspect.signature(handlers.derived_lookup_names).parameters
+    if "lookup_groups" in parameters:
+        return router, request, (name,)
+    return (router, request, name, None) if "failed_name" in parameters else (router, request, name)
 
 
 async def test_an_alias_that_the_default_deployment_serves(upstream: Upstream) -> None:

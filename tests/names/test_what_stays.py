@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import sys
 from collections import Counter
 from contextlib import contextmanager
@@ -13,7 +14,8 @@ import pytest
 
 from litellm_patch.names import Config, Deployment, Kind
 from names.calls import ACOMPLETION, CALLS, MESSAGES, MESSAGES_CALL, MESSAGES_STREAM, STREAM, Call
-from names.examples import A1, A2, ALIASES, B1, DEPLOYMENTS, FAILING, SIBLING, TEAM_A, TEAM_B
+from names.dice import DICE
+from names.examples import A1, A2, A3, ALIASES, B1, DEPLOYMENTS, FAILING, SIBLING, TEAM_A, TEAM_B
 from names.release import ERROR_TEXTS, needs
 from names.world import build_router, continuing_router, model_entry
 from upstream import Behaviour, Upstream
@@ -23,20 +25,25 @@ if TYPE_CHECKING:
     from types import FrameType
 
 NEW_CODE = {
-    *("get_fallback_lookup_name", "get_fallback_lookup_names"),
-    *("get_lookup_groups_with_chain", "lookup_groups_with_chain"),
-    *("_fallback_keys", "_has_own_chain", "_routed_names", "_own_public_names", "_routing_answer"),
+    *("derived_lookup_names", "derived_fallback_chain", "with_derived_fallbacks", "has_derived_fallbacks"),
+    *("picked_deployment_id", "failed_deployment_id", "_failed_model_name", "_model_name_of", "_alias_target"),
+    *("_as_fallback_chain", "_keyed_chains", "_is_own_chain", "_own_chains"),
+    *("_deployments_named", "_deployments_routed_to"),
 }
 
 # lists that hold no chain as the Router knows them
-WITHOUT_A_KEY: list[Any] = [[], [{}], [None], [5], [{5: ["other"]}], [{A1: ["other"], "second": ["other"]}]]
-RESOLVING = {"get_fallback_lookup_names", "_routed_names"}
+WITHOUT_A_KEY: list[Any] = [[], [{}], [None], [5], [{5: ["other"]}], [{"*": ["nobody"]}]]
+RESOLVING = {"derived_lookup_names"}
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 def _config(*chains: dict[str, list[str]], kind: Kind = Kind.GENERAL) -> Config:
     return Config(DEPLOYMENTS, ALIASES, {kind: list(chains)})
+
+
+def _bare(*chains: dict[str, list[str]]) -> Config:
+    return Config((), {}, {Kind.GENERAL: list(chains)})
 
 
 @contextmanager
@@ -226,18 +233,94 @@ async def test_lists_are_never_changed(kind: Kind, upstream: Upstream) -> None:
 
 
 async def test_circles_end(upstream: Upstream) -> None:
-    """However the chains of a request lead back, its calls are bounded by ``max_fallbacks`` as on stock."""
+    """However the chains of a request lead back, it calls no more than if its chain stood under the name as sent."""
     failing = [d.model_name for d in DEPLOYMENTS if d.team_id == TEAM_A]
     upstream.reset(dict.fromkeys(failing, Behaviour.ERROR))
     config = Config(DEPLOYMENTS, ALIASES, {Kind.GENERAL: [{A1: [A2]}, {A2: [A1]}]}, max_fallbacks=3)
     router = build_router(config, upstream.url, "openai")
 
-    assert await _outcome(router, A1, TEAM_A) is None
-    by_internal_name = len(upstream.models_called)
+    written_out = dataclasses.replace(config, chains={Kind.GENERAL: [{"gpt-4.1": [A2]}, *config.chains[Kind.GENERAL]]})
+    assert await _outcome(build_router(written_out, upstream.url, "openai"), "gpt-4.1", TEAM_A) is None
+    as_written_out = len(upstream.models_called)
     upstream.hits.clear()
     assert await _outcome(router, "gpt-4.1", TEAM_A) is None
 
-    assert len(upstream.models_called) <= by_internal_name
+    assert len(upstream.models_called) <= as_written_out
+
+
+@pytest.mark.parametrize("pick", [0, 1])
+async def test_what_was_never_called_is_still_to_try(pick: int, upstream: Upstream) -> None:
+    """The chain of a sibling leads nowhere, and the sibling itself is what comes next."""
+    upstream.reset({"x": Behaviour.ERROR, "dead": Behaviour.ERROR, A3: Behaviour.CONTEXT_WINDOW})
+    DICE.seed = pick
+    deployments = (*DEPLOYMENTS, *SIBLING, Deployment("x"), Deployment("dead"))
+    chains = {Kind.GENERAL: [{"x": ["gpt-4.1", A1]}], Kind.CONTEXT_WINDOW: [{A1: ["dead"]}]}
+    router = build_router(Config(deployments, {}, chains), upstream.url, "openai")
+
+    assert await _outcome(router, "x", TEAM_A) == f"answer from {A1}"
+
+
+async def test_a_cut_answer_is_delivered_where_no_target_is_still_to_try(upstream: Upstream) -> None:
+    upstream.reset({"global": Behaviour.CONTENT_FILTER})
+    config = Config(DEPLOYMENTS, ALIASES, {Kind.CONTENT_POLICY: [{"global": ["al-global"]}]})
+
+    assert await _outcome(build_router(config, upstream.url, "openai"), "al-global", None) is not None
+    assert upstream.models_called == ("global",)
+
+
+SIBLINGS = tuple(Deployment(f"model_name_team-a_{number}", TEAM_A, "gpt-4.1") for number in range(1, 7))
+
+
+@pytest.mark.parametrize(
+    ("model", "aliases", "chains", "calls"),
+    [
+        ("gpt-4.1", {}, [{"gpt-4.1": [d.model_name for d in SIBLINGS[1:]]}], 6),
+        ("global", {f"al-{n}": "global" for n in range(5)}, [{"global": [*(f"al-{n}" for n in range(5)), "other"]}], 7),
+    ],
+    ids=["siblings", "aliases of the group itself"],
+)
+async def test_a_chain_of_other_names_of_the_group_is_walked_once(
+    model: str, aliases: dict[str, str], chains: list[dict[str, list[str]]], calls: int, upstream: Upstream
+) -> None:
+    deployments = (*SIBLINGS, Deployment("global"), Deployment("other"))
+    upstream.reset({d.model_name: Behaviour.ERROR for d in deployments})
+    router = build_router(Config(deployments, aliases, {Kind.GENERAL: chains}), upstream.url, "openai")
+
+    assert await _outcome(router, model, TEAM_A) is None
+    assert len(upstream.models_called) == calls
+
+
+@pytest.mark.parametrize("shared", [True, False], ids=["one internal name", "an internal name each"])
+async def test_the_work_grows_with_the_deployments(shared: bool, upstream: Upstream) -> None:  # noqa: FBT001 - from the table
+    """Not with their square: four times as many take four times as long, chain or no chain."""
+    lines = [await _lines_run(count, upstream, shared=shared) for count in (25, 100, 175)]
+
+    assert lines[2] - lines[1] <= 1.2 * (lines[1] - lines[0]) + 100
+
+
+async def _lines_run(count: int, upstream: Upstream, *, shared: bool) -> int:
+    """How many lines litellm runs to fail a request for a name that ``count`` deployments of a team have."""
+    name = A1 if shared else "model_name_team-a_x{}"
+    deployments = [Deployment(name.format(number), TEAM_A, "gpt-4.1", copy=number) for number in range(count)]
+    upstream.reset({"down": Behaviour.ERROR})
+    entries = [model_entry(deployment, upstream.url, "openai") for deployment in deployments]
+    for entry in entries:
+        entry["litellm_params"]["model"] = "openai/down"
+    router = build_router(_bare({"nobody": ["other"]}), upstream.url, "openai", more=entries)
+    lines = 0
+
+    def trace(frame: FrameType, event: str, _: object) -> Any:
+        nonlocal lines
+        lines += event == "line"
+        return trace if "litellm" in frame.f_code.co_filename else None
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        await _outcome(router, "gpt-4.1", TEAM_A)
+    finally:
+        sys.settrace(before)
+    return lines
 
 
 async def test_the_caller_s_name_stays_in_the_answer_s_metadata(upstream: Upstream) -> None:

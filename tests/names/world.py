@@ -75,7 +75,7 @@ def model_entry(
             "max_retries": 0,
             **params,
         },
-        "model_info": {"id": model_id or f"id-of-{deployment.model_name}", **(owner if deployment.team_id else {})},
+        "model_info": {"id": model_id or f"id-of-{deployment.id}", **(owner if deployment.team_id else {})},
     }
 
 

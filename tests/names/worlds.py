@@ -1,8 +1,8 @@
 """Whole configurations and a request, drawn so that every step of the contract has something to decide.
 
 A world is plain data, small and readable: it says which deployments there are, what they are called by whom, which of
-them fail and how, which chains are configured, and what the caller sends. Deployments that are tried by chance alone
-(the siblings of one group) share their fate, so that a world has one outcome.
+them fail and how, which chains are configured, and what the caller sends. Each deployment has a fate of its own, several
+may share an internal name, and ``pick`` says which of several equal ones is chosen, so that a world has one outcome.
 """
 
 from __future__ import annotations
@@ -71,11 +71,12 @@ class World:
 
     Attributes:
         config: what the Router is made of.
-        behaviours: what happens to whoever calls a deployment that does not answer, by its model name.
+        behaviours: what happens to whoever calls a deployment that does not answer, by its id.
         request: what the caller sends.
         call: the way to call, by name.
         bucket: where the caller's team is found.
         objects: the aliases that are configured as an object.
+        pick: which of the ways to choose among equal deployments is taken.
     """
 
     config: Config
@@ -84,6 +85,7 @@ class World:
     call: str = "acompletion"
     bucket: Bucket = Bucket.USUAL
     objects: frozenset[str] = frozenset()
+    pick: int = 0
 
     @property
     def failing(self) -> Mapping[str, Failure]:
@@ -113,8 +115,8 @@ def worlds(draw: st.DrawFn, fates: Mapping[str, Sequence[Behaviour]] = FATES) ->
     asked = {model, aliases.get(model, model)}
     bearing = [d for d in deployments if asked & {d.model_name, d.public_name} or _matches(d, asked)]
     behaviours = draw(_behaviours(deployments, bearing, fates[call]))
-    kinds = {FAILURES[behaviours[d.model_name]].kind for d in bearing if d.model_name in behaviours}
-    answering = _names_of([d for d in deployments if d.usable_by(team) and d.model_name not in behaviours])
+    kinds = {FAILURES[behaviours[d.id]].kind for d in bearing if d.id in behaviours}
+    answering = _names_of([d for d in deployments if d.usable_by(team) and d.id not in behaviours])
     targets = st.lists(st.sampled_from(answering) | st.sampled_from(near + names), min_size=1, max_size=2, unique=True)
     related = st.sampled_from(sorted({*asked, *_names_of(bearing)}))
     entry = st.tuples(related | st.sampled_from(names) | st.just(CATCH_ALL), targets).map(_entry)
@@ -130,7 +132,7 @@ def worlds(draw: st.DrawFn, fates: Mapping[str, Sequence[Behaviour]] = FATES) ->
     bucket = draw(_buckets(call, team))
     request = Request(model, team, admin, remembered=bucket not in {Bucket.LITELLM_METADATA, Bucket.BOTH})
     request = draw(st.just(request) | _with_lists(request, behaviours, chains, targets))
-    return World(config, behaviours, request, call, bucket, draw(_subsets(aliases)))
+    return World(config, behaviours, request, call, bucket, draw(_subsets(aliases)), draw(st.integers(0, 3)))
 
 
 @st.composite
@@ -141,7 +143,9 @@ def _deployments(draw: st.DrawFn, caller: str | None) -> tuple[Deployment, ...]:
         for name in INTERNAL_NAMES[team][: draw(st.integers(2 * (team == caller), 3))]
     ]
     shared = [Deployment(name) for name in draw(st.lists(st.sampled_from(GLOBAL_NAMES), unique=True, max_size=4))]
-    return tuple(draw(st.permutations([*owned, *shared])))
+    found = [*owned, *shared]
+    twice = draw(st.lists(st.sampled_from(found), unique=True, max_size=1)) if found else []
+    return tuple(draw(st.permutations([*found, *(replace(deployment, copy=1) for deployment in twice)])))
 
 
 @st.composite
@@ -149,14 +153,12 @@ def _behaviours(
     draw: st.DrawFn, deployments: Iterable[Deployment], bearing: Iterable[Deployment], fates: Sequence[Behaviour]
 ) -> dict[str, Behaviour]:
     """What the deployments that bear the request's name do, most often fail; and the others, most often answer."""
-    asked = {group_of(deployment) for deployment in bearing}
-    groups = sorted({group_of(deployment) for deployment in deployments})
+    asked = {deployment.id for deployment in bearing}
     # the first is what examples shrink to
     special = [fate for fate in fates if FAILURES[fate] is not Failure.ERROR]
     fate_if_asked = st.sampled_from([Behaviour.ERROR, *fates, *special, Behaviour.ANSWER])
     fate = st.sampled_from([Behaviour.ANSWER, Behaviour.ANSWER, Behaviour.ERROR]) | st.sampled_from(fates)
-    drawn = {group: draw(fate_if_asked if group in asked else fate) for group in groups}
-    found = {deployment.model_name: drawn[group_of(deployment)] for deployment in deployments}
+    found = {d.id: draw(fate_if_asked if d.id in asked else fate) for d in sorted(deployments, key=lambda d: d.id)}
     return {name: behaviour for name, behaviour in found.items() if behaviour is not Behaviour.ANSWER}
 
 
