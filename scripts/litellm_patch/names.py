@@ -540,9 +540,7 @@ class _Walk:
             return frozenset(d.model_name for d in candidates)
         return self.fall_back(model, depth, failure.kind, deployment)
 
-    def fall_back(
-        self, model: str, depth: int, kind: Kind, deployment: str | None
-    ) -> frozenset[str] | _BrokenStream:
+    def fall_back(self, model: str, depth: int, kind: Kind, deployment: str | None) -> frozenset[str] | _BrokenStream:
         """Walk the chain of a model group that failed."""
         if self.request.targets is not None:
             return self.walk(model, self.request.targets, depth)

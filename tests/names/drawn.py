@@ -7,7 +7,6 @@ its own, several may share one internal name, and chains may name themselves, ea
 
 from __future__ import annotations
 
-import logging
 import random
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
@@ -15,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import litellm
 from litellm import CustomLLM, ModelResponse, Router
+from litellm.router_utils import fallback_event_handlers as HANDLERS
 
 from names.dice import DICE
 from names.release import core_class
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 TEAMS = ("team-a", "team-b")
 CALLERS = ("team-a",) * 7 + ("team-b", "stranger", None, "admin")
@@ -101,7 +101,9 @@ def draw(seed: int, number: int) -> Drawn:
     aliases = {alias: rng.choice([*targets, *ALIASES]) for alias in ALIASES if rng.random() < 0.5}
     keys = [*asked, *asked, *aliases, *aliases.values(), *shared, "*", "*"]
     targets = [_concrete(name) for name in (*targets, *aliases)]
-    chains = {name: [_entry_of(rng, keys, targets) for _ in range(rng.choice(counts))] for name, counts in LISTS.items()}
+    chains = {
+        name: [_entry_of(rng, keys, targets) for _ in range(rng.choice(counts))] for name, counts in LISTS.items()
+    }
     defaults = (rng.choice(targets),) if rng.random() < 0.1 else ()
     retries = rng.choice((0, 0, 0, 1, 2))
     rng = random.Random(f"{seed}/{number}/request")  # noqa: S311
@@ -154,29 +156,23 @@ class _Provider(CustomLLM):
         return ModelResponse(model=deployment, choices=[{"message": message, "finish_reason": "stop"}])
 
 
-class _Walks(logging.Handler):
-    """What the patch says of the chains that it derived."""
+class _Walks:
+    """In place of the logger of litellm's fallback helpers: keeps the patch's one line, and costs nothing else."""
 
     def __init__(self) -> None:
-        super().__init__(logging.INFO)
         self.walked: list[tuple[str, str, str]] = []
 
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep the line's three names."""
-        found = _names_in(record)
-        if found is not None:
-            self.walked.append(found)
+    def info(self, message: str, *arguments: object) -> None:
+        """Keep the line's three names, from a release that formats its lines late or at once."""
+        start, under, within = WALKED.split("%s")[:3]
+        text = message % arguments if arguments else message
+        if text.startswith(start):
+            name, _, rest = text.removeprefix(start).partition(under)
+            key, _, fallback_type = rest.rpartition(within)
+            self.walked.append((name, key, fallback_type))
 
-
-def _names_in(record: logging.LogRecord) -> tuple[str, str, str] | None:
-    """The three names, from a release that formats its lines late or at once."""
-    start, under, within = WALKED.split("%s")[:3]
-    text = record.getMessage()
-    if not text.startswith(start):
-        return None
-    name, _, rest = text.removeprefix(start).partition(under)
-    key, _, fallback_type = rest.rpartition(within)
-    return name, key, fallback_type
+    def __getattr__(self, _: str) -> Callable[..., None]:
+        return lambda *_, **__: None
 
 
 class Runner:
@@ -189,21 +185,22 @@ class Runner:
 
     def __enter__(self) -> Runner:
         """Take the place of a provider, and of the pause before a retry."""
-        self._kept = (litellm.custom_provider_map, core_class()._time_to_sleep_before_retry)
+        self._kept = (
+            litellm.custom_provider_map,
+            core_class()._time_to_sleep_before_retry,
+            HANDLERS.verbose_router_logger,
+        )
         core_class()._time_to_sleep_before_retry = lambda *_, **__: 0
         litellm.custom_provider_map = [{"provider": "drawn", "custom_handler": self._provider}]
         litellm.utils.custom_llm_setup()
-        logger = logging.getLogger("LiteLLM Router")
-        self._level = logger.level
-        logger.addHandler(self._walks)
+        HANDLERS.verbose_router_logger = self._walks
         return self
 
     def __exit__(self, *_: object) -> None:
         """Put them back."""
-        litellm.custom_provider_map, core_class()._time_to_sleep_before_retry = self._kept
-        logger = logging.getLogger("LiteLLM Router")
-        logger.removeHandler(self._walks)
-        logger.setLevel(self._level)
+        litellm.custom_provider_map, core_class()._time_to_sleep_before_retry, HANDLERS.verbose_router_logger = (
+            self._kept
+        )
 
     async def run(self, world: Drawn, picks: Sequence[int]) -> list[Seen]:
         """Send a world's request once for each way to choose among equals.
@@ -241,7 +238,6 @@ class Runner:
         DICE.seed = pick
         self._provider.called.clear()
         self._walks.walked.clear()
-        logging.getLogger("LiteLLM Router").setLevel(logging.INFO)
         try:
             response = await router.acompletion(
                 model=world.model, messages=[{"role": "user", "content": "hello"}], metadata=_caller(world)
@@ -282,7 +278,9 @@ def written_out(world: Drawn, walked: Sequence[tuple[str, str, str]]) -> Drawn:
         entries = world.chains[name]
         derived = next(entry[key] for entry in entries if key in entry)
         catch_alls = [entry["*"] for entry in entries if "*" in entry]
-        behind = [entry[sent] for entry in entries if sent in entry][:1] or [entry[world.model] for entry in entries if world.model in entry][:1]
+        behind = [entry[sent] for entry in entries if sent in entry][:1] or [
+            entry[world.model] for entry in entries if world.model in entry
+        ][:1]
         behind = behind or [world.defaults] * bool(world.defaults) * (name == "fallbacks") or catch_alls[-1:]
         targets = list(dict.fromkeys([*derived, *(target for chain in behind for target in chain)]))
         chains[name] = [{sent: targets}, *(entry for entry in chains[name] if sent not in entry)]

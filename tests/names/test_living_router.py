@@ -128,7 +128,9 @@ class LivingRouter(RuleBasedStateMachine):
         """Requests do what the model says."""
         for request in data.draw(st.lists(self._requests(), min_size=1, max_size=5)):
             world = self._world(request)
-            outcome = predict(world.config, world.request, release(), self.rules_of_arm, world.failing, pick(world.pick))
+            outcome = predict(
+                world.config, world.request, release(), self.rules_of_arm, world.failing, pick(world.pick)
+            )
             self.met.add(bool(outcome.answered_by))
 
             seen = self._do(send(world, self.router, self.upstream))

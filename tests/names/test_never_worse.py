@@ -67,7 +67,9 @@ async def test_a_request_that_stock_answers_is_answered_with_the_patch(
                     excluded += 1  # as far as `max_fallbacks` reaches
                     continue
                 plain = await _plain(runner, world, pick, stock, after)
-                wrong += [_told(seed, number, pick, world, said, stock, after) for said in _wrong(world, stock, after, plain)]
+                wrong += [
+                    _told(seed, number, pick, world, said, stock, after) for said in _wrong(world, stock, after, plain)
+                ]
 
     assert not wrong, f"{len(wrong)} of {len(patched) * PICKS} requests:\n\n" + "\n\n".join(wrong[:5])
     assert better > 0, "no request was answered by the patch alone: these worlds show nothing"
