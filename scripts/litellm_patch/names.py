@@ -465,12 +465,13 @@ Pick = Callable[[Sequence[Deployment]], Deployment]
 """The choice among the deployments that a request may be sent to."""
 
 
-def predict(
+def predict(  # noqa: PLR0913 - each of them changes what happens
     config: Config,
     request: Request,
     release: Release,
     rules: Rules,
     failing: Mapping[str, Failure],
+    *,
     pick: Pick | None = None,
 ) -> Outcome:
     """What a request does, fallbacks included.

@@ -50,7 +50,10 @@ def run_cell(
         breakage = find_breakage(release.version)
         if breakage:
             return breakage.judge(ready(folder / "stock", release, HERE / "requirements.txt"))
-        with ThreadPoolExecutor(len(ARMS)) as pool, tempfile.TemporaryDirectory(prefix="litellm-patch-cell-") as exchange:
+        with (
+            ThreadPoolExecutor(len(ARMS)) as pool,
+            tempfile.TemporaryDirectory(prefix="litellm-patch-cell-") as exchange,
+        ):
             ran = list(pool.map(partial(_run_arm, release, folder, Path(exchange), pytest_arguments), ARMS))
     except (PatchError, UntrustedEnvironmentError) as refusal:
         return False, f"litellm {release.version}: {refusal}"
@@ -90,7 +93,13 @@ def _run_tests(release: Release, folder: Path, exchange: Path, pytest_arguments:
     matching = MATCHING in release.options and not pytest_arguments
     with tempfile.TemporaryDirectory(prefix="litellm-patch-cell-") as scratch:
         outcomes = Path(scratch) / "outcomes.json"
-        arguments = ["tests/names", f"--arm={arm}", f"--exchange={exchange}", f"--outcomes={outcomes}", *pytest_arguments]
+        arguments = [
+            "tests/names",
+            f"--arm={arm}",
+            f"--exchange={exchange}",
+            f"--outcomes={outcomes}",
+            *pytest_arguments,
+        ]
         if matching and arm == "stock":
             _write_matchers(environment, Path(scratch))
             arguments += ["tests/matching", f"--matchers={scratch}"]

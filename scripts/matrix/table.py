@@ -17,6 +17,7 @@ from litellm_patch.ledger import bundled_folder, load_ledger
 from matrix.chart import draw
 from matrix.environment import ROOT
 from matrix.result import CellResult, patched_files, read_results
+from matrix.selection import select
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -46,15 +47,17 @@ def render(results: Sequence[CellResult], ledger: Ledger, readme: str) -> dict[s
         The text of each file, by its path in the project.
 
     Raises:
-        StaleTableError: a supported release has no result, or one of other code; or README has no place for the table.
+        StaleTableError: an end of a patch's range has no result, or one of other code; or README has no place for
+            the table. A release between two ends may lack one: then the table says how many of its range were run.
     """
     tested = {release.version: patched_files(release) for release in ledger.releases}
     current = [result for result in results if tested.get(Version(result.litellm)) == result.patched_files]
-    missing = sorted(tested.keys() - {Version(result.litellm) for result in current})
+    ends = {release.version for release in select(ledger.releases, "ends")}
+    missing = sorted(ends - {Version(result.litellm) for result in current})
     if missing:
         named = ", ".join(map(str, missing[:3])) + (" and more" if missing[3:] else "")
         raise StaleTableError(
-            f"{len(missing)} of {len(tested)} releases have no result for their patch as it is: {named}; "
+            f"{len(missing)} of {len(ends)} ends of ranges have no result for their patch as it is: {named}; "
             f"run nox -s \"names(litellm='{missing[0]}')\", or nox -s matrix for many, then nox -s table"
         )
     before, begin, rest = readme.partition(BEGIN)
@@ -76,16 +79,21 @@ def _table(results: Sequence[CellResult], ledger: Ledger) -> Iterable[str]:
     by_release = {Version(result.litellm): result for result in _one_each(results)}
     for _, group in groupby(ledger.releases, key=lambda release: release.patch.name):
         releases = list(group)
-        arms = [by_release[release.version].arms for release in releases]
+        arms = [by_release[release.version].arms for release in releases if release.version in by_release]
         failing = _span(arm["stock"].get("xfailed", 0) for arm in arms)
         others = _span(arm["stock"].get("passed", 0) for arm in arms)
         passing = _span(arm["patched"].get("passed", 0) for arm in arms)
         names = f"{releases[0].version} to {releases[-1].version}" if releases[1:] else str(releases[0].version)
-        yield f"| {names} | {len(releases)} of {len(releases)} | {failing} and {others} | {passing} |"
+        yield f"| {names} | {len(arms)} of {len(releases)} | {failing} and {others} | {passing} |"
     yield ""
     newest = str(ledger.releases[-1].version)
     pythons = ", ".join(result.python for result in results if result.litellm == newest)
-    yield f"{len(ledger.releases)} releases, both arms each; {newest} on Python {pythons}."
+    run = (
+        f"{len(by_release)} of {len(ledger.releases)} releases"
+        if len(by_release) < len(ledger.releases)
+        else "All releases"
+    )
+    yield f"{run} run with their patch as it is, both arms each; {newest} on Python {pythons}."
 
 
 def _one_each(results: Sequence[CellResult]) -> list[CellResult]:

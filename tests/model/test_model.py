@@ -41,7 +41,7 @@ any_world = settings(
 
 
 def _outcome(world: World, release: Release, rules: Rules = Rules.CONTRACT) -> Outcome:
-    return predict(world.config, world.request, release, rules, world.failing, pick(world.pick))
+    return predict(world.config, world.request, release, rules, world.failing, pick=pick(world.pick))
 
 
 @any_world

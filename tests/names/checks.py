@@ -25,7 +25,7 @@ ERROR_TYPES = {
 }
 
 
-def check_the_calls(world: World, seen: Run, outcome: Outcome) -> None:
+def check_the_calls(seen: Run, outcome: Outcome) -> None:
     """The model groups are called in the order of the chains, as often as there, and routed as always."""
     assert seen.called == outcome.hit, (seen, outcome)
 

@@ -18,6 +18,7 @@ class Dice:
     """What LiteLLM's simple shuffle chooses with, in place of its `random`; ``seed`` numbers the ways to choose."""
 
     def __init__(self) -> None:
+        """Take the first way."""
         self.seed = 0
 
     def choice(self, deployments: Sequence[T]) -> T:

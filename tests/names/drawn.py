@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 import litellm
 from litellm import CustomLLM, ModelResponse, Router
-from litellm.router_utils import fallback_event_handlers as HANDLERS
+from litellm.router_utils import fallback_event_handlers as handlers
 
 from names.dice import DICE
 from names.release import core_class
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from typing_extensions import Self
 
 TEAMS = ("team-a", "team-b")
 CALLERS = ("team-a",) * 7 + ("team-b", "stranger", None, "admin")
@@ -120,7 +122,7 @@ def _concrete(name: str) -> str:
 
 
 def _deployments(rng: random.Random) -> Iterator[Deployed]:
-    """Most often the first public name and the shared groups that are asked for are down, and what stands behind is not."""
+    """Siblings and strangers, and now and then several under one internal name."""
     for team, counts in zip(TEAMS, ((2, 3, 3), (1, 2)), strict=True):
         for number in range(1, rng.choice(counts) + 1):
             name, public = f"model_name_{team}_{number}", rng.choice(PUBLIC)
@@ -179,26 +181,27 @@ class Runner:
     """Sends drawn requests to the installed litellm."""
 
     def __init__(self, max_fallbacks: int) -> None:
+        """Take how deep a request may fall."""
         self.max_fallbacks = max_fallbacks
         self._provider, self._walks = _Provider(), _Walks()
         self._configured: Drawn | None = None
 
-    def __enter__(self) -> Runner:
+    def __enter__(self) -> Self:
         """Take the place of a provider, and of the pause before a retry."""
         self._kept = (
             litellm.custom_provider_map,
             core_class()._time_to_sleep_before_retry,
-            HANDLERS.verbose_router_logger,
+            handlers.verbose_router_logger,
         )
         core_class()._time_to_sleep_before_retry = lambda *_, **__: 0
         litellm.custom_provider_map = [{"provider": "drawn", "custom_handler": self._provider}]
         litellm.utils.custom_llm_setup()
-        HANDLERS.verbose_router_logger = self._walks
+        handlers.verbose_router_logger = self._walks
         return self
 
     def __exit__(self, *_: object) -> None:
         """Put them back."""
-        litellm.custom_provider_map, core_class()._time_to_sleep_before_retry, HANDLERS.verbose_router_logger = (
+        litellm.custom_provider_map, core_class()._time_to_sleep_before_retry, handlers.verbose_router_logger = (
             self._kept
         )
 

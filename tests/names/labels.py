@@ -86,9 +86,9 @@ def _of_the_request(world: World, release: Release) -> Iterator[str]:
 
 
 def _of_the_outcome(world: World, release: Release) -> Iterator[str]:
-    outcome = predict(world.config, world.request, release, Rules.CONTRACT, world.failing, pick(world.pick))
+    outcome = predict(world.config, world.request, release, Rules.CONTRACT, world.failing, pick=pick(world.pick))
     yield "answered" if outcome.answered_by else "unanswered"
-    if outcome != predict(world.config, world.request, release, Rules.UPSTREAM, world.failing, pick(world.pick)):
+    if outcome != predict(world.config, world.request, release, Rules.UPSTREAM, world.failing, pick=pick(world.pick)):
         yield "arms differ"
     if len(outcome.lookups) > world.config.max_fallbacks:
         yield "depth exhausted"

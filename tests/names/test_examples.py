@@ -82,7 +82,7 @@ async def test_example(example: Example, call: Call, kind: Kind, upstream: Upstr
 async def test_model_says_what_the_router_does(example: Example, kind: Kind, rules: Rules, upstream: Upstream) -> None:
     """The model is right on both arms: the contract's rules give the table, upstream's what the stock Router does."""
     failing = dict.fromkeys(example.down, FAILURES[BEHAVIOURS[kind]])
-    outcome = predict(example.config(kind), example.request, release(), rules, failing, pick(example.pick))
+    outcome = predict(example.config(kind), example.request, release(), rules, failing, pick=pick(example.pick))
 
     if rules is Rules.CONTRACT:
         answered_by = {example.answer} if example.answer else set()

@@ -135,7 +135,7 @@ class LivingRouter(RuleBasedStateMachine):
 
             seen = self._do(send(world, self.router, self.upstream))
 
-            check_the_calls(world, seen, outcome)
+            check_the_calls(seen, outcome)
             check_the_answer(world, seen, outcome)
             check_the_teams(world, seen)
             check_the_error(world, seen, outcome)
@@ -173,8 +173,8 @@ class LivingRouter(RuleBasedStateMachine):
             assert (seen.error, seen.called) == (None, ())
             return
         request = replace(world.request, failed=FAILURES[first], failed_at=self._known(held))
-        outcome = predict(world.config, request, release(), self.rules_of_arm, world.failing, pick(world.pick))
-        check_the_calls(world, seen, outcome)
+        outcome = predict(world.config, request, release(), self.rules_of_arm, world.failing, pick=pick(world.pick))
+        check_the_calls(seen, outcome)
         check_the_answer(world, seen, outcome)
         check_the_teams(world, seen)
 

@@ -1,7 +1,7 @@
 """A request that stock answers is answered with the patch too, without any model: the two arms are compared.
 
-The patched arm runs first and leaves what it saw; the stock arm runs the same worlds and judges. Both choose among equal
-deployments alike, so each way to choose is compared by itself.
+The patched arm runs first and leaves what it saw; the stock arm runs the same worlds and judges. Both choose among
+equal deployments alike, so each way to choose is compared by itself.
 """
 
 from __future__ import annotations
@@ -68,7 +68,8 @@ async def test_a_request_that_stock_answers_is_answered_with_the_patch(
                     continue
                 plain = await _plain(runner, world, pick, stock, after)
                 wrong += [
-                    _told(seed, number, pick, world, said, stock, after) for said in _wrong(world, stock, after, plain)
+                    _told(f"world {number} of seed {seed}, pick {pick}", world, said, stock, after)
+                    for said in _wrong(world, stock, after, plain)
                 ]
 
     assert not wrong, f"{len(wrong)} of {len(patched) * PICKS} requests:\n\n" + "\n\n".join(wrong[:5])
@@ -104,8 +105,8 @@ def _attempts(world: Drawn, seen: Seen) -> float:
     return len(seen.called) / (1 + world.retries)
 
 
-def _told(seed: int, number: int, pick: int, world: Drawn, said: str, stock: Seen, after: Seen) -> str:
-    return f"{said}\nworld {number} of seed {seed}, pick {pick}: {world}\nstock: {stock}\npatched: {after}"
+def _told(place: str, world: Drawn, said: str, stock: Seen, after: Seen) -> str:
+    return f"{said}\n{place}: {world}\nstock: {stock}\npatched: {after}"
 
 
 def _leave(path: Path, seed: int, seen: list[list[Seen]]) -> None:

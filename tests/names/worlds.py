@@ -1,8 +1,8 @@
 """Whole configurations and a request, drawn so that every step of the contract has something to decide.
 
 A world is plain data, small and readable: it says which deployments there are, what they are called by whom, which of
-them fail and how, which chains are configured, and what the caller sends. Each deployment has a fate of its own, several
-may share an internal name, and ``pick`` says which of several equal ones is chosen, so that a world has one outcome.
+them fail and how, which chains are configured, and what the caller sends. Each deployment has a fate of its own,
+several may share an internal name, and ``pick`` says which of several equal ones is chosen: a world has one outcome.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from litellm_patch.names import CATCH_ALL, Kind, Request, Rules, find_chain, lookup_names
+from litellm_patch.names import CATCH_ALL, Kind, Request, Rules, find_request_chain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -66,9 +66,7 @@ class Circles:
         callers = dict.fromkeys((r.team_id or None, r.admin) for r in self.reached.by(Rules.CONTRACT, kind, index))
         for target in targets:
             for team, admin in callers:
-                names = lookup_names(
-                    self.reached.config, Request(target, team, admin), self.reached.release, Rules.CONTRACT
-                )
-                key, _ = find_chain(self.reached.config, kind, names, self.reached.release)
+                request = Request(target, team, admin)
+                key, _ = find_request_chain(self.reached.config, request, kind, self.reached.release, Rules.CONTRACT)
                 if key not in {None, CATCH_ALL} and (step := self.reached.entry_of(kind, str(key))) != index:
                     yield step

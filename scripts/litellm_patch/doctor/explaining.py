@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from litellm_patch.doctor.callers import servable
 from litellm_patch.doctor.reaching import FAILURES, Reached
 from litellm_patch.doctor.targets import Names
-from litellm_patch.names import CATCH_ALL, Kind, Rules, find_chain, lookup_names, routed
+from litellm_patch.names import CATCH_ALL, Kind, Rules, find_request_chain, lookup_names, routed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,7 +100,7 @@ def _walk(settings: Settings, release: Release, request: Request, rules: Rules) 
     for kind in FAILURES:
         if not config.entries(kind):
             continue
-        name, chain = find_chain(config, kind, names, release)
+        name, chain = find_request_chain(config, request, kind, release, rules)
         found[kind] = (name, chain or ())
         if name is None:
             steps.append(f"{kind.value}: no chain, so the caller gets the error")

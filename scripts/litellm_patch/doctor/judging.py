@@ -11,7 +11,7 @@ from litellm_patch.doctor.circles import Circles
 from litellm_patch.doctor.reaching import Reached
 from litellm_patch.doctor.settings import INTERNAL_PREFIX
 from litellm_patch.doctor.targets import Names
-from litellm_patch.names import CATCH_ALL, Kind, Rules, find_chain, lookup_names
+from litellm_patch.names import CATCH_ALL, Kind, Rules, find_chain, find_request_chain, lookup_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -233,7 +233,7 @@ class _Judge:
         for reach in self.reached.requests:
             names = lookup_names(self.config, reach.request, self.release, Rules.CONTRACT)
             if key in names and not reach.direct:
-                taker, _ = find_chain(self.config, kind, names, self.release)
+                taker, _ = find_request_chain(self.config, reach.request, kind, self.release, Rules.CONTRACT)
                 if taker is not None:
                     found[taker] = None
         return tuple(found)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from litellm_patch.doctor.reaching import FAILURES
-from litellm_patch.names import CATCH_ALL, Kind, Request, Rules, find_chain, lookup_names
+from litellm_patch.names import CATCH_ALL, Kind, Request, Rules, find_request_chain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -160,11 +160,10 @@ def rescues(settings: Settings, release: Release, name: str) -> tuple[Rescue, ..
     found: dict[tuple[Kind, str, tuple[str, ...]], Rescue] = {}
     for team_id in dict.fromkeys((None, *(d.team_id for d in config.deployments))):
         request = Request(name, team_id)
-        stock, patched = (lookup_names(config, request, release, rules) for rules in Rules)
         for kind in FAILURES:
-            if find_chain(config, kind, stock, release)[0] is not None:
+            if find_request_chain(config, request, kind, release, Rules.UPSTREAM)[0] is not None:
                 continue
-            key, targets = find_chain(config, kind, patched, release)
+            key, targets = find_request_chain(config, request, kind, release, Rules.CONTRACT)
             if key not in {None, CATCH_ALL} and targets is not None:
                 found.setdefault((kind, str(key), targets), Rescue(team_id, kind, str(key), targets))
     return tuple(found.values())
