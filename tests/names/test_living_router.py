@@ -129,7 +129,7 @@ class LivingRouter(RuleBasedStateMachine):
         for request in data.draw(st.lists(self._requests(), min_size=1, max_size=5)):
             world = self._world(request)
             outcome = predict(
-                world.config, world.request, release(), self.rules_of_arm, world.failing, pick(world.pick)
+                world.config, world.request, release(), self.rules_of_arm, world.failing, pick=pick(world.pick)
             )
             self.met.add(bool(outcome.answered_by))
 
