@@ -15,7 +15,8 @@ from litellm_patch.doctor.abilities import release_at
 from litellm_patch.doctor.callers import EXAMPLE, requests_of
 from litellm_patch.doctor.judging import KeyKind, Verdict, judge
 from litellm_patch.doctor.settings import Settings, read_settings
-from litellm_patch.names import CATCH_ALL, Kind, Release, Rules, find_chain, lookup_names
+from litellm_patch.ledger import bundled_folder, load_ledger
+from litellm_patch.names import CATCH_ALL, Kind, Release, Rules, find_chain, find_request_chain
 from model.releases import releases
 from names.examples import EXAMPLES, Example
 from names.worlds import World, worlds
@@ -24,7 +25,7 @@ from patching.factory import make_world
 if TYPE_CHECKING:
     from pathlib import Path
 
-NEWEST = Version("1.109.1")
+NEWEST = load_ledger(bundled_folder()).releases[-1].version
 
 
 def verdicts(raw: dict[str, Any], version: Version = NEWEST) -> dict[str, tuple[KeyKind, Verdict, str]]:
@@ -63,7 +64,7 @@ def test_the_main_job(clinic: Clinic) -> None:
     assert "prod" in {reach["model"] for reach in partly["reached_with_the_patch"]}
     assert dead["notes"] == ["no request has this name; did you mean gpt-4o?"]
     assert questionable["targets"][1]["nearest"] == "gpt-4o"
-    assert (answer["release"], answer["patched"], answer["remarks"]) == ("1.109.1", False, [])
+    assert (answer["release"], answer["patched"], answer["remarks"]) == (str(NEWEST), False, [])
 
 
 def test_a_person_reads_a_table(clinic: Clinic) -> None:
@@ -119,7 +120,7 @@ KEYS = [
     ({"claude": []}, KeyKind.GROUP, Verdict.QUESTIONABLE, "it has no targets: its requests get the error"),
     ({"claude": ["claude"]}, KeyKind.GROUP, Verdict.DEAD, "target claude is the key itself"),
     ({"claude": ["claude", "gpt-4o"]}, KeyKind.GROUP, Verdict.QUESTIONABLE, "target claude is the key itself"),
-    ({"gpt-4o": ["gpt-4o"]}, KeyKind.GROUP, Verdict.PARTLY, "target gpt-4o is the key itself"),
+    ({"gpt-4o": ["gpt-4o"]}, KeyKind.GROUP, Verdict.DEAD, "target gpt-4o is the key itself"),
     ({"claude": ["backup"]}, KeyKind.GROUP, Verdict.QUESTIONABLE, "target backup cannot be served for callers without"),
     ({"claude": ["bckup"]}, KeyKind.GROUP, Verdict.DEAD, "served for anybody; did you mean backup?"),
     ({"claude": ["bckup", "claude"]}, KeyKind.GROUP, Verdict.DEAD, "requests reach it, and none of its targets can"),
@@ -146,13 +147,14 @@ def test_wildcards() -> None:
 
 
 def test_why_a_chain_is_dead() -> None:
-    found = judge(
-        read_settings(with_chains({"gpt-4.1": ["backup"]}, {ACME_1: ["claude"]}, {"gpt-4.1": ["claude"]}), {}),
-        release_at(NEWEST, []),
-    )
+    settings = read_settings(with_chains({"gpt-4.1": ["backup"]}, {ACME_1: ["claude"]}, {"gpt-4.1": ["claude"]}), {})
+    found = judge(settings, release_at(Version("1.98.1"), []))
     assert [j.verdict for j in found] == [Verdict.ALIVE, Verdict.DEAD, Verdict.DEAD]
     assert found[1].notes == ("its requests find another chain first: gpt-4.1",)
     assert found[2].notes == ("entry 1 has the same key and comes first",)
+
+    # from 1.104 a hop goes on in the original request's chains, and this is the next of them
+    assert judge(settings, release_at(NEWEST, []))[1].verdict is Verdict.DORMANT
 
     found = judge(read_settings(with_chains({"*": ["claude"]}, {"*": ["gpt-4o"]}), {}), release_at(NEWEST, []))
     assert [j.verdict for j in found] == [Verdict.DEAD, Verdict.ALIVE]
@@ -247,8 +249,8 @@ def test_in_any_world_the_requests_of_a_chain_are_those_whose_lookup_finds_it(wo
         chains = [judgement for judgement in judgements if judgement.kind is kind]
         for rules, reached in ((Rules.UPSTREAM, "today"), (Rules.CONTRACT, "patched")):
             for reach in requests_of(found, release):
-                names = lookup_names(world.config, reach.request, release, rules)
-                key, targets = find_chain(world.config, kind, names, release)
+                key, _ = find_request_chain(world.config, reach.request, kind, release, rules)
+                _, targets = find_chain(world.config, kind, (key,) if key else (), release)
                 its = [judgement for judgement in chains if reach in getattr(judgement, reached)]
                 if key is None or not world.config.entries(kind):
                     assert its == []

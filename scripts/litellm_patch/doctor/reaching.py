@@ -85,7 +85,7 @@ class Reached:
         for kind, failure in FAILURES.items():
             if not self.config.entries(kind):
                 continue
-            failing = {d.model_name: failure for d in self.config.deployments}
+            failing = {d.id: failure for d in self.config.deployments}
             for reach in self.requests:
                 walk = predict(walked, reach.request, self.release, rules, failing)
                 lookups = [lookup for lookup in walk.lookups if lookup.kind is kind]
