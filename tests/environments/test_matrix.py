@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
@@ -39,9 +40,8 @@ def ledger() -> Ledger:
 
 @pytest.fixture
 def small(ledger: Ledger) -> Ledger:
-    """The releases of the two oldest patches."""
-    oldest = ledger.releases[0].patch
-    second = next(release.patch for release in ledger.releases if release.patch != oldest)
+    """The releases of the two oldest patches that have several."""
+    oldest, second = [patch for patch, count in Counter(r.patch for r in ledger.releases).items() if count > 1][:2]
     return replace(ledger, releases=tuple(r for r in ledger.releases if r.patch in {oldest, second}))
 
 
@@ -278,12 +278,20 @@ def test_the_chart_shows_each_release_on_both_arms(small: Ledger) -> None:
 
 def test_a_release_without_a_result_is_named(small: Ledger) -> None:
     results = _results(small)
-    other_code = replace(results[1], patched_files="0" * 16)
+    other_code = replace(results[0], patched_files="0" * 16)
 
-    with pytest.raises(
-        table.StaleTableError, match=rf"1 of {len(results)} releases .* as it is: {results[1].litellm};"
-    ):
-        table.render([results[0], other_code, *results[2:]], small, _readme())
+    with pytest.raises(table.StaleTableError, match=rf"1 of 4 ends .* as it is: {results[0].litellm};"):
+        table.render([other_code, *results[1:]], small, _readme())
+
+
+def test_a_release_between_the_ends_that_was_not_run_is_counted(small: Ledger) -> None:
+    results = _results(small)
+    first = [release for release in small.releases if release.patch == small.releases[0].patch]
+
+    readme = table.render([results[0], *results[2:]], small, _readme())[table.README]
+
+    assert f"| {len(first) - 1} of {len(first)} |" in readme
+    assert f"{len(results) - 1} of {len(results)} releases run with their patch as it is" in readme
 
 
 def test_a_result_of_a_release_that_has_left_the_ledger_goes(small: Ledger) -> None:

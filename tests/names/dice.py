@@ -23,7 +23,8 @@ class Dice:
 
     def choice(self, deployments: Sequence[T]) -> T:
         """Choose one of the Router's deployments."""
-        return pick(self.seed)(deployments)
+        chosen: T = pick(self.seed)(deployments)
+        return chosen
 
 
 DICE = Dice()
@@ -31,4 +32,4 @@ DICE = Dice()
 
 def install() -> None:
     """Let the installed litellm choose with `DICE` from now on."""
-    simple_shuffle.random = DICE  # type: ignore[attr-defined]  # it asks for a choice, nothing else
+    simple_shuffle.random = DICE

@@ -8,9 +8,11 @@ its own, several may share one internal name, and chains may name themselves, ea
 from __future__ import annotations
 
 import random
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import litellm
 from litellm import CustomLLM, ModelResponse, Router
@@ -21,8 +23,6 @@ from names.release import core_class
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    from typing_extensions import Self
 
 TEAMS = ("team-a", "team-b")
 CALLERS = ("team-a",) * 7 + ("team-b", "stranger", None, "admin")
@@ -134,7 +134,7 @@ def _deployments(rng: random.Random) -> Iterator[Deployed]:
 
 
 @dataclass
-class _Provider(CustomLLM):
+class _Provider(CustomLLM):  # type: ignore[misc]  # litellm is not there where types are checked
     """Deployments in this process: LiteLLM's own way to add a provider, so all is real but for the wire.
 
     A request takes a third of the time that it takes over HTTP, which `test_properties` has.
@@ -177,33 +177,34 @@ class _Walks:
         return lambda *_, **__: None
 
 
+@contextmanager
+def runner(max_fallbacks: int) -> Iterator[Runner]:
+    """What sends drawn requests to the installed litellm, which does not pause before a retry meanwhile.
+
+    Args:
+        max_fallbacks: how deep a request may fall.
+
+    Yields:
+        It.
+    """
+    provider, walks = _Provider(), _Walks()
+    providers = [{"provider": "drawn", "custom_handler": provider}]
+    with (
+        patch.object(core_class(), "_time_to_sleep_before_retry", lambda *_, **__: 0),
+        patch.object(litellm, "custom_provider_map", providers),
+        patch.object(handlers, "verbose_router_logger", walks),
+    ):
+        litellm.utils.custom_llm_setup()
+        yield Runner(max_fallbacks, provider, walks)
+
+
 class Runner:
     """Sends drawn requests to the installed litellm."""
 
-    def __init__(self, max_fallbacks: int) -> None:
-        """Take how deep a request may fall."""
-        self.max_fallbacks = max_fallbacks
-        self._provider, self._walks = _Provider(), _Walks()
-        self._configured: Drawn | None = None
-
-    def __enter__(self) -> Self:
-        """Take the place of a provider, and of the pause before a retry."""
-        self._kept = (
-            litellm.custom_provider_map,
-            core_class()._time_to_sleep_before_retry,
-            handlers.verbose_router_logger,
-        )
-        core_class()._time_to_sleep_before_retry = lambda *_, **__: 0
-        litellm.custom_provider_map = [{"provider": "drawn", "custom_handler": self._provider}]
-        litellm.utils.custom_llm_setup()
-        handlers.verbose_router_logger = self._walks
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Put them back."""
-        litellm.custom_provider_map, core_class()._time_to_sleep_before_retry, handlers.verbose_router_logger = (
-            self._kept
-        )
+    def __init__(self, max_fallbacks: int, provider: _Provider, walks: _Walks) -> None:
+        """Take what the requests call, and what hears of the chains that the patch derives."""
+        self.max_fallbacks, self._provider, self._walks = max_fallbacks, provider, walks
+        self._made: tuple[Drawn, Router] | None = None
 
     async def run(self, world: Drawn, picks: Sequence[int]) -> list[Seen]:
         """Send a world's request once for each way to choose among equals.
@@ -220,22 +221,22 @@ class Runner:
         return [await self._send(router, world, pick) for pick in picks]
 
     def _router_of(self, world: Drawn) -> Router:
+        """The Router of a configuration: making one takes as long as some requests, so worlds share it."""
         configured = replace(world, model="", caller=None)
-        if configured == self._configured:
-            return self._router
-        litellm.logging_callback_manager._reset_all_callbacks()  # each Router leaves some for good
-        self._configured = configured
-        self._router = Router(
-            model_list=[_entry(d) for d in world.deployments],
-            model_group_alias=dict(world.aliases),
-            num_retries=world.retries,
-            retry_after=0,
-            disable_cooldowns=True,
-            max_fallbacks=self.max_fallbacks,
-            default_fallbacks=list(world.defaults) or None,
-            **{name: [dict(entry) for entry in entries] for name, entries in world.chains.items() if entries},
-        )
-        return self._router
+        if self._made is None or self._made[0] != configured:
+            litellm.logging_callback_manager._reset_all_callbacks()  # each Router leaves some for good
+            router = Router(
+                model_list=[_entry(d) for d in world.deployments],
+                model_group_alias=dict(world.aliases),
+                num_retries=world.retries,
+                retry_after=0,
+                disable_cooldowns=True,
+                max_fallbacks=self.max_fallbacks,
+                default_fallbacks=list(world.defaults) or None,
+                **{name: [dict(entry) for entry in entries] for name, entries in world.chains.items() if entries},
+            )
+            self._made = configured, router
+        return self._made[1]
 
     async def _send(self, router: Router, world: Drawn, pick: int) -> Seen:
         DICE.seed = pick
@@ -278,13 +279,19 @@ def written_out(world: Drawn, walked: Sequence[tuple[str, str, str]]) -> Drawn:
     """
     chains = {name: list(entries) for name, entries in world.chains.items()}
     for sent, key, name in dict.fromkeys(walked):
-        entries = world.chains[name]
-        derived = next(entry[key] for entry in entries if key in entry)
-        catch_alls = [entry["*"] for entry in entries if "*" in entry]
-        behind = [entry[sent] for entry in entries if sent in entry][:1] or [
-            entry[world.model] for entry in entries if world.model in entry
-        ][:1]
-        behind = behind or [world.defaults] * bool(world.defaults) * (name == "fallbacks") or catch_alls[-1:]
-        targets = list(dict.fromkeys([*derived, *(target for chain in behind for target in chain)]))
+        behind = _walked_on_stock(world, name, sent)
+        targets = list(dict.fromkeys([*_chain_of(world, name, key), *behind]))
         chains[name] = [{sent: targets}, *(entry for entry in chains[name] if sent not in entry)]
     return replace(world, chains=chains)
+
+
+def _walked_on_stock(world: Drawn, name: str, sent: str) -> Sequence[str]:
+    """What stock walks of a list for a name whose own chain, if any, is exhausted: at most this."""
+    own = _chain_of(world, name, sent) or _chain_of(world, name, world.model)
+    if own or (name == "fallbacks" and world.defaults):
+        return own or world.defaults
+    return next((entry["*"] for entry in reversed(world.chains[name]) if "*" in entry), ())
+
+
+def _chain_of(world: Drawn, name: str, key: str) -> Sequence[str]:
+    return next((entry[key] for entry in world.chains[name] if key in entry), ())

@@ -99,11 +99,11 @@ def litellm_version() -> str:
     return version("litellm")
 
 
-def core_class() -> type:
+def core_class() -> Any:
     """The class that holds the routing logic: from 1.109 on, ``litellm.Router`` is a facade."""
     if find_spec("litellm.router_python_core") is None:
-        return cast("type", Router)
-    return cast("type", import_module("litellm.router_python_core").PythonCore)
+        return Router
+    return import_module("litellm.router_python_core").PythonCore
 
 
 def _routes_to(name: str, model_name: str, caller: Mapping[str, object] = TEAM, **settings: Any) -> bool:

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from names.drawn import Runner, Seen, draw, written_out
+from names.drawn import Seen, draw, runner, written_out
 from names.release import release
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from names.drawn import Drawn
+    from names.drawn import Drawn, Runner
 
 NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 WORLDS = 10_000 if NIGHTLY else 300
@@ -49,24 +49,24 @@ async def test_a_request_that_stock_answers_is_answered_with_the_patch(
 ) -> None:
     if pytestconfig.getoption("--arm") == "patched":
         seed = random.SystemRandom().randrange(10**6) if NIGHTLY else 1
-        with Runner(MAX_FALLBACKS) as runner:
-            seen = [await runner.run(draw(seed, number), _picks(number)) for number in range(WORLDS)]
+        with runner(MAX_FALLBACKS) as sender:
+            seen = [await sender.run(draw(seed, number), _picks(number)) for number in range(WORLDS)]
         _leave(other_arm, seed, seen)
         assert any(run.walked for runs in seen for run in runs), "no derived chain was walked: the log line is unknown"
         return
     seed, patched = _wait_for(other_arm)
     wrong = []
     better = excluded = 0
-    with Runner(MAX_FALLBACKS) as runner:
+    with runner(MAX_FALLBACKS) as sender:
         for number, with_patch in enumerate(patched):
             world = draw(seed, number)
             picks = _picks(number)
-            for pick, stock, after in zip(picks, await runner.run(world, picks), with_patch, strict=True):
+            for pick, stock, after in zip(picks, await sender.run(world, picks), with_patch, strict=True):
                 better += stock.answer is None and after.answer is not None
                 if stock.answer and not after.answer and _attempts(world, after) >= MAX_FALLBACKS:
                     excluded += 1  # as far as `max_fallbacks` reaches
                     continue
-                plain = await _plain(runner, world, pick, stock, after)
+                plain = await _plain(sender, world, pick, stock, after)
                 wrong += [
                     _told(f"world {number} of seed {seed}, pick {pick}", world, said, stock, after)
                     for said in _wrong(world, stock, after, plain)
@@ -82,11 +82,11 @@ def _picks(number: int) -> tuple[int, ...]:
     return tuple((number + further) % WAYS_TO_CHOOSE for further in range(PICKS))
 
 
-async def _plain(runner: Runner, world: Drawn, pick: int, stock: Seen, after: Seen) -> Seen:
+async def _plain(sender: Runner, world: Drawn, pick: int, stock: Seen, after: Seen) -> Seen:
     """What stock does where the derived chains stand under the names that were sent."""
     if not after.walked:
         return stock
-    return (await runner.run(written_out(world, after.walked), [pick]))[0]
+    return (await sender.run(written_out(world, after.walked), [pick]))[0]
 
 
 def _wrong(world: Drawn, stock: Seen, after: Seen, plain: Seen) -> Iterator[str]:

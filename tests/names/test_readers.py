@@ -199,10 +199,10 @@ async def test_of_several_keys_the_first_counts_as_on_stock(upstream: Upstream) 
 
 async def test_a_target_with_parameters_is_always_still_to_try(upstream: Upstream) -> None:
     upstream.reset({A1: Behaviour.ERROR})
-    config = Config(DEPLOYMENTS, {}, {Kind.GENERAL: [{A1: [{"model": "backup", "temperature": 0}]}]})  # type: ignore[dict-item]
-    router = build_router(config, upstream.url, "openai")
+    router = build_router(Config(DEPLOYMENTS), upstream.url, "openai")
+    chains = [{A1: [{"model": "backup", "temperature": 0}]}]
 
-    assert await _answer(ACOMPLETION, router, "gpt-4.1") == f"answer from {A2}"
+    assert await _answer(ACOMPLETION, router, "gpt-4.1", fallbacks=chains) == f"answer from {A2}"
 
 
 async def test_what_is_deleted_while_it_is_looked_at_is_gone() -> None:

@@ -156,10 +156,11 @@ def _map_chains(chains: Mapping[Kind, Chains], change: Callable[[Chains], Chains
 
 
 def _rename_deployment(deployment: Deployment) -> Deployment:
-    return Deployment(
-        renamed(deployment.model_name),
-        deployment.team_id and renamed(deployment.team_id),
-        deployment.public_name and renamed(deployment.public_name),
+    return replace(
+        deployment,
+        model_name=renamed(deployment.model_name),
+        team_id=deployment.team_id and renamed(deployment.team_id),
+        public_name=deployment.public_name and renamed(deployment.public_name),
     )
 
 
