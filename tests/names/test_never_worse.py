@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from names.drawn import Runner, Seen, draw, written_out
+from names.drawn import Seen, draw, written_out
 from names.release import release
+from names.sending import Runner
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,7 +87,8 @@ async def _plain(runner: Runner, world: Drawn, pick: int, stock: Seen, after: Se
     """What stock does where the derived chains stand under the names that were sent."""
     if not after.walked:
         return stock
-    return (await runner.run(written_out(world, after.walked), [pick]))[0]
+    plain = written_out(world, after.walked, resumes_original=release().resumes_original)
+    return (await runner.run(plain, [pick]))[0]
 
 
 def _wrong(world: Drawn, stock: Seen, after: Seen, plain: Seen) -> Iterator[str]:
