@@ -121,7 +121,7 @@ def _deployments(rng: random.Random) -> Iterator[Deployed]:
             yield Deployed(f"{name.replace('/', '-')}-{copy}", name, rng.choice(FATES))
 
 
-def written_out(world: Drawn, walked: Sequence[tuple[str, str, str]], *, resumes_original: bool) -> Drawn:
+def written_out(world: Drawn, walked: Sequence[tuple[str, str, str]], *, resumes_original: bool) -> Drawn | None:
     """The world with each chain that the patch derived written under the name that was sent, for stock.
 
     Args:
@@ -130,10 +130,14 @@ def written_out(world: Drawn, walked: Sequence[tuple[str, str, str]], *, resumes
         resumes_original: whether a hop without a chain of its own goes on in the original request's.
 
     Returns:
-        A world in which stock should need as many calls as the patch in the one given.
+        A world in which stock should need as many calls as the patch in the one given; none if a name has found one
+        chain as it was sent and another at a hop, which no configuration can say.
     """
+    walked = list(dict.fromkeys(walked))
+    if len({(sent, name) for sent, _, name in walked}) < len(walked):
+        return None
     chains = {name: list(entries) for name, entries in world.chains.items()}
-    for sent, key, name in dict.fromkeys(walked):
+    for sent, key, name in walked:
         entries = world.chains[name]
         derived = next(entry[key] for entry in entries if key in entry)
         catch_alls = [entry["*"] for entry in entries if "*" in entry]
