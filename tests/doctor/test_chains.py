@@ -250,7 +250,7 @@ def test_in_any_world_the_requests_of_a_chain_are_those_whose_lookup_finds_it(wo
         for rules, reached in ((Rules.UPSTREAM, "today"), (Rules.CONTRACT, "patched")):
             for reach in requests_of(found, release):
                 key, _ = find_request_chain(world.config, reach.request, kind, release, rules)
-                _, targets = find_chain(world.config, kind, (key,) if key else (), release)
+                _, targets = find_chain(world.config, kind, (key,) if key not in {None, CATCH_ALL} else (), release)
                 its = [judgement for judgement in chains if reach in getattr(judgement, reached)]
                 if key is None or not world.config.entries(kind):
                     assert its == []

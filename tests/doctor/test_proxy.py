@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from doctor.clinic import SECRETS, Clinic
 from doctor.stand_in import FALLBACKS, KEY, MISSING, SHARED, Answers, StandIn, entry, proxy_1_83, proxy_1_109
+from litellm_patch.ledger import bundled_folder, load_ledger
 
 NAMES = (
     *("model_name", "model_info", "id", "team_id", "team_public_model_name", "data", "litellm_version"),
