@@ -177,5 +177,7 @@ def test_every_way_to_pick_is_taken() -> None:
     """Two siblings of which one answers: both outcomes are seen."""
     deployments = tuple(Deployment(f"model_name_{n}", "team", "public") for n in range(2))
     config = Config(deployments, chains={Kind.GENERAL: [{"public": ["public"]}]})
-    case = Case(config, Request("public", "team"), {deployments[0].id: Failure.ERROR}, release_at(Version("1.83.0"), ()))
+    case = Case(
+        config, Request("public", "team"), {deployments[0].id: Failure.ERROR}, release_at(Version("1.83.0"), ())
+    )
     assert [bool(outcome.answered_by) for outcome in case.outcomes(Rules.UPSTREAM)] == [False, True]
