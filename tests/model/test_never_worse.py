@@ -1,7 +1,7 @@
 """Never worse than stock, asked of the model alone: many more worlds than calls could be made, and every pick of them.
 
-The worlds are those that `tests/names` sends to real Routers. Which of several equal deployments is picked is chance, at
-each call anew, so a request has as many outcomes as there are ways to pick.
+The worlds are those that `tests/names` sends to real Routers. Which of several equal deployments is picked is chance,
+at each call anew: a request has as many outcomes as there are ways to pick.
 """
 
 from __future__ import annotations
