@@ -140,10 +140,11 @@ def written_out(world: Drawn, walked: Sequence[tuple[str, str, str]], *, resumes
     for sent, key, name in walked:
         entries = world.chains[name]
         derived = next(entry[key] for entry in entries if key in entry)
-        catch_alls = [entry["*"] for entry in entries if "*" in entry]
         own = (sent, world.model) if resumes_original else (sent,)
         behind = [entry[looked_up] for looked_up in own for entry in entries if looked_up in entry][:1]
-        behind = behind or [world.defaults] * bool(world.defaults) * (name == "fallbacks") or catch_alls[-1:]
+        if not behind:
+            catch_alls = [*entries, *([{"*": world.defaults}] if world.defaults and name == "fallbacks" else [])]
+            behind = [entry["*"] for entry in catch_alls if "*" in entry][-1:]
         targets = list(dict.fromkeys([*derived, *(target for chain in behind for target in chain)]))
         chains[name] = [{sent: targets}, *(entry for entry in chains[name] if sent not in entry)]
     return replace(world, chains=chains)

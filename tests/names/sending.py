@@ -26,7 +26,7 @@ WALKED = "Fallbacks for model_group = %s found under %s in %s"
 
 
 @dataclass
-class _Provider(CustomLLM):
+class _Provider(CustomLLM):  # type: ignore[misc]  # litellm is not there where types are checked
     """Deployments in this process: LiteLLM's own way to add a provider, so all is real but for the wire.
 
     A request takes a third of the time that it takes over HTTP, which `test_properties` has.
@@ -77,15 +77,13 @@ class Runner:
         self.max_fallbacks = max_fallbacks
         self._provider, self._walks = _Provider(), _Walks()
         self._configured: Drawn | None = None
+        self._router: Router | None = None
 
     def __enter__(self) -> Self:
         """Take the place of a provider, and of the pause before a retry."""
-        self._kept = (
-            litellm.custom_provider_map,
-            core_class()._time_to_sleep_before_retry,
-            handlers.verbose_router_logger,
-        )
-        core_class()._time_to_sleep_before_retry = lambda *_, **__: 0
+        core: Any = core_class()
+        self._kept = (litellm.custom_provider_map, core._time_to_sleep_before_retry, handlers.verbose_router_logger)
+        core._time_to_sleep_before_retry = lambda *_, **__: 0
         litellm.custom_provider_map = [{"provider": "drawn", "custom_handler": self._provider}]
         litellm.utils.custom_llm_setup()
         handlers.verbose_router_logger = self._walks
@@ -93,9 +91,8 @@ class Runner:
 
     def __exit__(self, *_: object) -> None:
         """Put them back."""
-        litellm.custom_provider_map, core_class()._time_to_sleep_before_retry, handlers.verbose_router_logger = (
-            self._kept
-        )
+        core: Any = core_class()
+        litellm.custom_provider_map, core._time_to_sleep_before_retry, handlers.verbose_router_logger = self._kept
 
     async def run(self, world: Drawn, picks: Sequence[int]) -> list[Seen]:
         """Send a world's request once for each way to choose among equals.
