@@ -8,21 +8,11 @@ its own, several may share one internal name, and chains may name themselves, ea
 from __future__ import annotations
 
 import random
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
-from unittest.mock import patch
-
-import litellm
-from litellm import CustomLLM, ModelResponse, Router
-from litellm.router_utils import fallback_event_handlers as handlers
-
-from names.dice import DICE
-from names.release import core_class
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 TEAMS = ("team-a", "team-b")
 CALLERS = ("team-a",) * 7 + ("team-b", "stranger", None, "admin")
@@ -31,8 +21,6 @@ SHARED = ("global", "other", "last", "gpt-4.1", "acme/zeta")
 ALIASES = ("al", "al-2", "al-3")
 FATES = ("answer", "answer", "error", "error", "error", "context", "policy")
 LISTS = {"fallbacks": (2, 3, 4), "context_window_fallbacks": (0, 1, 2), "content_policy_fallbacks": (0, 1, 2)}
-WALKED = "Fallbacks for model_group = %s found under %s in %s"
-"""The patch's log line: the name as sent, the key that was found, the list."""
 
 
 @dataclass(frozen=True)
@@ -89,12 +77,12 @@ def draw(seed: int, number: int) -> Drawn:
 
     Args:
         seed: of the run.
-        number: of the world. Worlds with numbers 2n and 2n + 1 have one configuration and a request each.
+        number: of the world. Worlds with numbers 4n to 4n + 3 have one configuration and a request each.
 
     Returns:
         The world, the same for the same two numbers.
     """
-    rng = random.Random(f"{seed}/{number // 2}")  # noqa: S311 - a test's dice
+    rng = random.Random(f"{seed}/{number // 4}")  # noqa: S311 - a test's dice
     deployments = tuple(_deployments(rng))
     owned = [d for d in deployments if d.team == TEAMS[0]]
     shared = [d.name for d in deployments if d.team is None]
@@ -133,165 +121,30 @@ def _deployments(rng: random.Random) -> Iterator[Deployed]:
             yield Deployed(f"{name.replace('/', '-')}-{copy}", name, rng.choice(FATES))
 
 
-@dataclass
-class _Provider(CustomLLM):  # type: ignore[misc]  # litellm is not there where types are checked
-    """Deployments in this process: LiteLLM's own way to add a provider, so all is real but for the wire.
-
-    A request takes a third of the time that it takes over HTTP, which `test_properties` has.
-    """
-
-    fates: dict[str, str] = field(default_factory=dict)
-    called: list[str] = field(default_factory=list)
-
-    async def acompletion(self, *_: Any, **request: Any) -> ModelResponse:
-        deployment = request["model"]
-        self.called.append(deployment)
-        details = {"message": "a test's fate", "model": deployment, "llm_provider": "drawn"}
-        match self.fates[deployment]:
-            case "error":
-                raise litellm.InternalServerError(**details)
-            case "context":
-                raise litellm.ContextWindowExceededError(**details)
-            case "policy":
-                raise litellm.ContentPolicyViolationError(**details)
-        message = {"role": "assistant", "content": deployment}
-        return ModelResponse(model=deployment, choices=[{"message": message, "finish_reason": "stop"}])
-
-
-class _Walks:
-    """In place of the logger of litellm's fallback helpers: keeps the patch's one line, and costs nothing else."""
-
-    def __init__(self) -> None:
-        self.walked: list[tuple[str, str, str]] = []
-
-    def info(self, message: str, *arguments: object) -> None:
-        """Keep the line's three names, from a release that formats its lines late or at once."""
-        start, under, within = WALKED.split("%s")[:3]
-        text = message % arguments if arguments else message
-        if text.startswith(start):
-            name, _, rest = text.removeprefix(start).partition(under)
-            key, _, fallback_type = rest.rpartition(within)
-            self.walked.append((name, key, fallback_type))
-
-    def __getattr__(self, _: str) -> Callable[..., None]:
-        return lambda *_, **__: None
-
-
-@contextmanager
-def runner(max_fallbacks: int) -> Iterator[Runner]:
-    """What sends drawn requests to the installed litellm, which does not pause before a retry meanwhile.
-
-    Args:
-        max_fallbacks: how deep a request may fall.
-
-    Yields:
-        It.
-    """
-    provider, walks = _Provider(), _Walks()
-    providers = [{"provider": "drawn", "custom_handler": provider}]
-    with (
-        patch.object(core_class(), "_time_to_sleep_before_retry", lambda *_, **__: 0),
-        patch.object(litellm, "custom_provider_map", providers),
-        patch.object(handlers, "verbose_router_logger", walks),
-    ):
-        litellm.utils.custom_llm_setup()
-        yield Runner(max_fallbacks, provider, walks)
-
-
-class Runner:
-    """Sends drawn requests to the installed litellm."""
-
-    def __init__(self, max_fallbacks: int, provider: _Provider, walks: _Walks) -> None:
-        """Take what the requests call, and what hears of the chains that the patch derives."""
-        self.max_fallbacks, self._provider, self._walks = max_fallbacks, provider, walks
-        self._made: tuple[Drawn, Router] | None = None
-
-    async def run(self, world: Drawn, picks: Sequence[int]) -> list[Seen]:
-        """Send a world's request once for each way to choose among equals.
-
-        Args:
-            world: the configuration and the request.
-            picks: numbers of the ways to choose.
-
-        Returns:
-            What was seen, for each of them.
-        """
-        self._provider.fates = {d.id: d.fate for d in world.deployments}
-        router = self._router_of(world)
-        return [await self._send(router, world, pick) for pick in picks]
-
-    def _router_of(self, world: Drawn) -> Router:
-        """The Router of a configuration: making one takes as long as some requests, so worlds share it."""
-        configured = replace(world, model="", caller=None)
-        if self._made is None or self._made[0] != configured:
-            litellm.logging_callback_manager._reset_all_callbacks()  # each Router leaves some for good
-            router = Router(
-                model_list=[_entry(d) for d in world.deployments],
-                model_group_alias=dict(world.aliases),
-                num_retries=world.retries,
-                retry_after=0,
-                disable_cooldowns=True,
-                max_fallbacks=self.max_fallbacks,
-                default_fallbacks=list(world.defaults) or None,
-                **{name: [dict(entry) for entry in entries] for name, entries in world.chains.items() if entries},
-            )
-            self._made = configured, router
-        return self._made[1]
-
-    async def _send(self, router: Router, world: Drawn, pick: int) -> Seen:
-        DICE.seed = pick
-        self._provider.called.clear()
-        self._walks.walked.clear()
-        try:
-            response = await router.acompletion(
-                model=world.model, messages=[{"role": "user", "content": "hello"}], metadata=_caller(world)
-            )
-            answer = str(response.choices[0].message.content)
-        except Exception:  # noqa: BLE001 - unanswered is what is looked at
-            answer = None
-        return Seen(answer, tuple(self._provider.called), tuple(self._walks.walked))
-
-
-def _entry(deployed: Deployed) -> dict[str, Any]:
-    owner = {"team_id": deployed.team, "team_public_model_name": deployed.public} if deployed.team else {}
-    return {
-        "model_name": deployed.name,
-        "litellm_params": {"model": f"drawn/{deployed.id}", "api_key": "unused"},
-        "model_info": {"id": deployed.id, **owner},
-    }
-
-
-def _caller(world: Drawn) -> dict[str, Any]:
-    if world.caller == "admin":
-        return {"user_api_key_auth": SimpleNamespace(user_role="proxy_admin")}
-    return {"user_api_key_team_id": world.caller} if world.caller else {}
-
-
-def written_out(world: Drawn, walked: Sequence[tuple[str, str, str]]) -> Drawn:
+def written_out(world: Drawn, walked: Sequence[tuple[str, str, str]], *, resumes_original: bool) -> Drawn | None:
     """The world with each chain that the patch derived written under the name that was sent, for stock.
 
     Args:
         world: the world.
         walked: the names as sent, the keys found, the lists.
+        resumes_original: whether a hop without a chain of its own goes on in the original request's.
 
     Returns:
-        A world in which stock should need as many calls as the patch in the one given.
+        A world in which stock should need as many calls as the patch in the one given; none if a name has found one
+        chain as it was sent and another at a hop, which no configuration can say.
     """
+    walked = list(dict.fromkeys(walked))
+    if len({(sent, name) for sent, _, name in walked}) < len(walked):
+        return None
     chains = {name: list(entries) for name, entries in world.chains.items()}
-    for sent, key, name in dict.fromkeys(walked):
-        behind = _walked_on_stock(world, name, sent)
-        targets = list(dict.fromkeys([*_chain_of(world, name, key), *behind]))
+    for sent, key, name in walked:
+        entries = world.chains[name]
+        derived = next(entry[key] for entry in entries if key in entry)
+        own = (sent, world.model) if resumes_original else (sent,)
+        behind = [entry[looked_up] for looked_up in own for entry in entries if looked_up in entry][:1]
+        if not behind:
+            catch_alls = [*entries, *([{"*": world.defaults}] if world.defaults and name == "fallbacks" else [])]
+            behind = [entry["*"] for entry in catch_alls if "*" in entry][-1:]
+        targets = list(dict.fromkeys([*derived, *(target for chain in behind for target in chain)]))
         chains[name] = [{sent: targets}, *(entry for entry in chains[name] if sent not in entry)]
     return replace(world, chains=chains)
-
-
-def _walked_on_stock(world: Drawn, name: str, sent: str) -> Sequence[str]:
-    """What stock walks of a list for a name whose own chain, if any, is exhausted: at most this."""
-    own = _chain_of(world, name, sent) or _chain_of(world, name, world.model)
-    if own or (name == "fallbacks" and world.defaults):
-        return own or world.defaults
-    return next((entry["*"] for entry in reversed(world.chains[name]) if "*" in entry), ())
-
-
-def _chain_of(world: Drawn, name: str, key: str) -> Sequence[str]:
-    return next((entry[key] for entry in world.chains[name] if key in entry), ())

@@ -6,6 +6,7 @@ equal deployments alike, so each way to choose is compared by itself.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import random
@@ -14,14 +15,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from names.drawn import Seen, draw, runner, written_out
+from names.drawn import Seen, draw, written_out
 from names.release import release
+from names.sending import Runner
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from names.drawn import Drawn, Runner
+    from names.drawn import Drawn
 
 NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 WORLDS = 10_000 if NIGHTLY else 300
@@ -49,24 +51,24 @@ async def test_a_request_that_stock_answers_is_answered_with_the_patch(
 ) -> None:
     if pytestconfig.getoption("--arm") == "patched":
         seed = random.SystemRandom().randrange(10**6) if NIGHTLY else 1
-        with runner(MAX_FALLBACKS) as sender:
-            seen = [await sender.run(draw(seed, number), _picks(number)) for number in range(WORLDS)]
+        with Runner(MAX_FALLBACKS) as runner:
+            seen = [await runner.run(draw(seed, number), _picks(number)) for number in range(WORLDS)]
         _leave(other_arm, seed, seen)
         assert any(run.walked for runs in seen for run in runs), "no derived chain was walked: the log line is unknown"
         return
     seed, patched = _wait_for(other_arm)
     wrong = []
     better = excluded = 0
-    with runner(MAX_FALLBACKS) as sender:
+    with Runner(MAX_FALLBACKS) as runner:
         for number, with_patch in enumerate(patched):
             world = draw(seed, number)
             picks = _picks(number)
-            for pick, stock, after in zip(picks, await sender.run(world, picks), with_patch, strict=True):
+            for pick, stock, after in zip(picks, await runner.run(world, picks), with_patch, strict=True):
                 better += stock.answer is None and after.answer is not None
                 if stock.answer and not after.answer and _attempts(world, after) >= MAX_FALLBACKS:
                     excluded += 1  # as far as `max_fallbacks` reaches
                     continue
-                plain = await _plain(sender, world, pick, stock, after)
+                plain = await _plain(runner, world, pick, stock, after)
                 wrong += [
                     _told(f"world {number} of seed {seed}, pick {pick}", world, said, stock, after)
                     for said in _wrong(world, stock, after, plain)
@@ -82,18 +84,22 @@ def _picks(number: int) -> tuple[int, ...]:
     return tuple((number + further) % WAYS_TO_CHOOSE for further in range(PICKS))
 
 
-async def _plain(sender: Runner, world: Drawn, pick: int, stock: Seen, after: Seen) -> Seen:
-    """What stock does where the derived chains stand under the names that were sent."""
+async def _plain(runner: Runner, world: Drawn, pick: int, stock: Seen, after: Seen) -> Seen | None:
+    """What stock does where the derived chains stand under the names that were sent, if they can."""
     if not after.walked:
         return stock
-    return (await sender.run(written_out(world, after.walked), [pick]))[0]
+    calls = [called for called, _ in itertools.groupby(after.called)]
+    if not release().tracks_attempts and len(set(calls)) < len(calls):
+        return None  # on a circle a name finds one chain as it was sent and another at a hop
+    plain = written_out(world, after.walked, resumes_original=release().resumes_original)
+    return (await runner.run(plain, [pick]))[0] if plain else None
 
 
-def _wrong(world: Drawn, stock: Seen, after: Seen, plain: Seen) -> Iterator[str]:
+def _wrong(world: Drawn, stock: Seen, after: Seen, plain: Seen | None) -> Iterator[str]:
     """The sentences of the contract that the patched Router does not keep."""
     if stock.answer and not after.answer:
         yield "A request that stock answers is answered with the patch too"
-    if len(after.called) > len(plain.called):
+    if plain and len(after.called) > len(plain.called):
         yield f"No more calls than stock makes when the chain is written under the name as sent: {plain.called}"
     if world.caller != "admin":
         foreign = [d for d in after.called if d not in stock.called and world.owner_of(d) not in {None, world.caller}]

@@ -338,3 +338,18 @@ async def test_a_catch_all_is_no_chain_of_a_public_name_that_is_a_star(upstream:
     router = build_router(config, upstream.url, "openai", more=stars)
 
     assert await _answer(ACOMPLETION, router, A3) == f"answer from {A2}"
+
+
+@needs("continuation")
+@pytest.mark.parametrize("model", ["gpt-4.1", "al"])
+async def test_whose_credentials_are_resolved(model: str) -> None:
+    """The proxy looks ahead for all groups that a request can fall back to, at a hop as well."""
+    groups = import_module("litellm.proxy.litellm_pre_call_utils")._fallback_target_groups
+    config = Config(
+        DEPLOYMENTS, ALIASES, {Kind.GENERAL: [{A1: ["al-global"]}, {"global": [A2]}, {"backup": ["other"]}]}
+    )
+    router = build_router(config, "http://127.0.0.1", "openai")
+    request = {"model": model, "metadata": {"user_api_key_team_id": TEAM_A}}
+
+    assert groups(router, request, None, None, model) >= {"al-global", A2, "other"}
+    assert not groups(router, {**request, "metadata": {}}, None, None, model)

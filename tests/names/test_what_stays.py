@@ -146,7 +146,7 @@ async def test_client_side_lists(fallbacks: list[Any], upstream: Upstream) -> No
 
 @pytest.mark.parametrize(
     "fallbacks",
-    [*WITHOUT_A_KEY, [{"": []}], [{A1: None}]],
+    [*WITHOUT_A_KEY, [{"": []}], *([{A1: no_chain}] for no_chain in (None, 5, "z", {"model": "z"}, [None], [5]))],
     ids=repr,
 )
 async def test_malformed_lists_give_the_request_s_own_error(fallbacks: list[Any], upstream: Upstream) -> None:
