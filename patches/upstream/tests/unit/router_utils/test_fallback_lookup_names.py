@@ -1,6 +1,6 @@
 """The names that a fallback chain is looked up by, beside the ones in fallback_lookup_groups."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 
 import pytest
@@ -9,11 +9,12 @@ from litellm import Router
 from litellm.router_utils.cooldown_handlers import _has_fallback_group
 from litellm.router_utils.fallback_event_handlers import (
     AttemptedFallbackTargets,
-    _fallback_keys,
-    _has_own_chain,
-    _own_public_names,
-    _routed_names,
-    lookup_groups_with_chain,
+    derived_fallback_chain,
+    derived_lookup_names,
+    failed_deployment_id,
+    has_derived_fallbacks,
+    picked_deployment_id,
+    with_derived_fallbacks,
 )
 
 TEAM: Final = "team-a"
@@ -44,80 +45,119 @@ def router() -> Router:
     )
 
 
-@pytest.mark.parametrize(
-    ("fallbacks", "keys"),
-    [
-        ([{"a": ["b"]}, {"c": ["d"]}], ("a", "c")),
-        ([{"*": ["b"]}, {"a": ["b"]}], ("a",)),
-        ([], ()),
-        (None, ()),
-        (["a", {"model": "b"}], ()),
-        ([{"a": ["b"], "c": ["d"]}], ()),
-        ("a", ()),
-    ],
-)
-def test_fallback_keys_are_those_of_a_standard_list(fallbacks: object, keys: tuple[str, ...]):
-    assert _fallback_keys(fallbacks) == keys
+def derived(
+    router: Router,
+    fallbacks: object,
+    model_group: str = "gpt-4.1",
+    found: object = None,
+    failed: str | None = None,
+    request: Mapping[str, object] = OF_THE_TEAM,
+) -> tuple[str, object] | None:
+    failed_id: Final = f"id-of-{failed}" if failed is not None else None
+    return derived_fallback_chain(router._core_ctx, fallbacks, request, model_group, found, failed_id)
+
+
+def test_derived_names_are_those_that_routing_considers_for_the_caller(router: Router):
+    registry: Final = router.registry()
+
+    assert derived_lookup_names(registry, OF_THE_TEAM, ("gpt-4.1",)) == (
+        ("gpt-4.1", PRIMARY),
+        ("gpt-4.1", SIBLING),
+        ("gpt-4.1", "gpt-4.1"),
+    )
+    assert derived_lookup_names(registry, OF_THE_TEAM, ("gpt-4.1",), SIBLING)[0] == ("gpt-4.1", SIBLING)
+    assert derived_lookup_names(registry, OF_THE_TEAM, (PRIMARY,)) == ((PRIMARY, PRIMARY), (PRIMARY, "gpt-4.1"))
+    assert derived_lookup_names(registry, {}, ("alias",)) == (("alias", "target"),)
+    assert derived_lookup_names(registry, OF_THE_TEAM, (STRANGER, f"id-of-{PRIMARY}")) == ()
 
 
 @pytest.mark.parametrize(
-    ("model_group", "keys", "found"),
+    ("fallbacks", "name"),
     [
-        ("gpt-4.1", ("gpt-4.1",), True),
-        ("openai/gpt-4.1", ("gpt-4.1",), True),
-        ("gpt-4.1", ("openai/gpt-4.1",), True),
-        ("my/openai/gpt-4.1", ("my/gpt-4.1",), False),
-        ("gpt-4.1", ("gpt-4.1-mini",), False),
+        pytest.param([{PRIMARY: ["target"]}], PRIMARY, id="internal name"),
+        pytest.param([{SIBLING: ["target"]}, {PRIMARY: ["target"]}], PRIMARY, id="in the order of the model list"),
+        pytest.param([{STRANGER: ["target"]}], None, id="another team"),
+        pytest.param([{"*": ["target"]}], None, id="star"),
+        pytest.param(None, None, id="no list"),
+        pytest.param(["target"], None, id="client-side list"),
+        pytest.param([None, {7: ["x"]}, {PRIMARY: ["target"]}], PRIMARY, id="entries the matcher skips"),
+        pytest.param([{PRIMARY: 5}, {SIBLING: ["target"]}], SIBLING, id="no list of targets"),
+        pytest.param([{f"openai/{PRIMARY}": ["x"]}], None, id="another provider's spelling"),
     ],
 )
-def test_a_chain_of_its_own_is_one_that_the_matcher_finds(model_group: str, keys: Sequence[str], found: bool):
-    assert _has_own_chain(model_group, keys) is found
+def test_the_first_derived_name_with_a_chain_is_found(router: Router, fallbacks: object, name: str | None):
+    found: Final = derived(router, fallbacks)
+
+    assert (found[0] if found is not None else None) == name
 
 
-def test_routed_names_are_those_that_routing_considers_for_the_caller(router: Router):
-    ctx: Final = router._core_ctx
+def test_a_chain_of_its_own_stands_while_it_has_a_target_to_try(router: Router):
+    own: Final = ["target"]
+    exhausted: Final = [PRIMARY]
 
-    assert list(_routed_names(ctx, OF_THE_TEAM, ("gpt-4.1",))) == ["gpt-4.1", PRIMARY, SIBLING]
-    assert list(_routed_names(ctx, {}, ("alias",))) == ["target"]
-    assert STRANGER not in set(_routed_names(ctx, OF_THE_TEAM, ("gpt-4.1", STRANGER)))
-
-
-def test_own_public_names_are_those_of_the_caller_s_team(router: Router):
-    ctx: Final = router._core_ctx
-
-    assert list(_own_public_names(ctx, OF_THE_TEAM, (PRIMARY, STRANGER))) == ["gpt-4.1"]
-    assert list(_own_public_names(ctx, {}, (PRIMARY,))) == []
+    assert derived(router, [{"gpt-4.1": own}, {PRIMARY: ["x"]}], found=own) is None
+    assert derived(router, [{"gpt-4.1": own}, {"*": own}, {PRIMARY: ["x"]}], found=own) is None
+    assert derived(router, [{"gpt-4.1": 5}, {PRIMARY: ["x"]}], found=5) is None
+    assert derived(router, [{"gpt-4.1": exhausted}, {PRIMARY: ["x"]}], found=exhausted, failed=PRIMARY) == (
+        PRIMARY,
+        ["x"],
+    )
 
 
-@pytest.mark.parametrize(
-    ("fallbacks", "expected"),
-    [
-        ([{PRIMARY: ["target"]}], (PRIMARY,)),
-        ([{SIBLING: ["target"]}, {PRIMARY: ["target"]}], (PRIMARY,)),
-        ([{"gpt-4.1": ["target"]}, {PRIMARY: ["target"]}], ("gpt-4.1",)),
-        ([{STRANGER: ["target"]}], ("gpt-4.1",)),
-        ([{"*": ["target"]}], ("gpt-4.1",)),
-        (None, ("gpt-4.1",)),
-    ],
-)
-def test_the_first_name_with_a_chain_replaces_the_groups(router: Router, fallbacks: object, expected: tuple[str, ...]):
-    assert lookup_groups_with_chain(router._core_ctx, fallbacks, OF_THE_TEAM, ("gpt-4.1",)) == expected
+def test_what_was_tried_is_not_still_to_try(router: Router):
+    attempted: Final = AttemptedFallbackTargets()
+    attempted.record("x")
+
+    assert derived(router, [{PRIMARY: [PRIMARY]}], failed=PRIMARY) is None
+    assert derived(router, [{"target": ["alias"]}], model_group="alias", request={}) is None
+    assert derived(router, [{PRIMARY: ["x"]}], request={**OF_THE_TEAM, "attempted_targets": attempted}) is None
+    assert derived(router, [{PRIMARY: [{"model": PRIMARY}]}], failed=PRIMARY) is not None
+    assert attempted.keys == frozenset(("x",))
 
 
-def test_a_replacement_counts_as_attempted_and_an_own_chain_does_not(router: Router):
-    replaced: Final = AttemptedFallbackTargets()
-    own: Final = AttemptedFallbackTargets()
+def test_a_hop_goes_on_in_the_chain_that_lists_it(router: Router):
+    hop: Final = {"metadata": {"user_api_key_team_id": TEAM, "model_group": "hop", "original_model_group": "gpt-4.1"}}
+    fallbacks: Final = [{PRIMARY: ["x"]}, {SIBLING: ["hop", "y"]}]
 
-    lookup_groups_with_chain(router._core_ctx, [{PRIMARY: ["target"]}], OF_THE_TEAM, ("gpt-4.1",), attempted=replaced)
-    lookup_groups_with_chain(router._core_ctx, [{"gpt-4.1": ["target"]}], OF_THE_TEAM, ("gpt-4.1",), attempted=own)
+    assert derived(router, fallbacks, model_group="hop", request=hop) == (SIBLING, ["hop", "y"])
 
-    assert replaced != own
+
+def test_what_the_lookup_found_stands_behind_once(router: Router):
+    star: Final = ["target", "other"]
+    fallbacks: Final = [{"*": star}, {PRIMARY: ["backup", "target"]}]
+
+    found: Final = with_derived_fallbacks(
+        router._core_ctx, "fallbacks", fallbacks, OF_THE_TEAM, "gpt-4.1", star, None
+    )
+
+    assert found == ["backup", "target", "other"]
+    assert star == ["target", "other"]
+    assert with_derived_fallbacks(router._core_ctx, "fallbacks", [], OF_THE_TEAM, "gpt-4.1", None, None) is None
+
+
+def test_the_failed_deployment_is_read_from_the_router_s_own_notes():
+    noted: Final = {"metadata": {"model_info": {"id": "noted"}}, "litellm_metadata": {"model_info": {"id": "sent"}}}
+    stamped: Final = ValueError("failed")
+    stamped.failed_deployment_id = "stamped"
+
+    assert failed_deployment_id(stamped, noted) == "stamped"
+    assert failed_deployment_id(ValueError("failed"), noted) == "noted"
+    assert failed_deployment_id(ValueError("failed"), {}) is None
+    assert picked_deployment_id({"model_info": None}) is None
+
+
+def test_a_gate_sees_a_derived_chain(router: Router):
+    answered: Final = {**OF_THE_TEAM, "model_info": {"id": f"id-of-{PRIMARY}"}}
+
+    assert has_derived_fallbacks(router._core_ctx, [{PRIMARY: ["target"]}], answered, "gpt-4.1", None)
+    assert not has_derived_fallbacks(router._core_ctx, [{PRIMARY: [PRIMARY]}], answered, "gpt-4.1", None)
 
 
 def test_a_lone_deployment_has_a_chain_by_every_name(router: Router):
     router.fallbacks = [{PRIMARY: ["target"]}]
     of_the_team: Final = {"litellm_params": OF_THE_TEAM}
+    failed: Final = f"id-of-{PRIMARY}"
 
-    assert _has_fallback_group(router._core_ctx, "gpt-4.1", of_the_team)
-    assert not _has_fallback_group(router._core_ctx, "gpt-4.1", {"litellm_params": {}})
-    assert not _has_fallback_group(router._core_ctx, "gpt-4.1", None)
+    assert _has_fallback_group(router._core_ctx, "gpt-4.1", failed, of_the_team)
+    assert not _has_fallback_group(router._core_ctx, "gpt-4.1", failed, {"litellm_params": {}})
+    assert not _has_fallback_group(router._core_ctx, "gpt-4.1")
