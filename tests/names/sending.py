@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import litellm
 from litellm import CustomLLM, ModelResponse, Router
@@ -15,9 +17,7 @@ from names.drawn import Seen
 from names.release import core_class
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from typing_extensions import Self
+    from collections.abc import Callable, Iterator, Sequence
 
     from names.drawn import Deployed, Drawn
 
@@ -69,30 +69,34 @@ class _Walks:
         return lambda *_, **__: None
 
 
+@contextmanager
+def runner(max_fallbacks: int) -> Iterator[Runner]:
+    """What sends drawn requests to the installed litellm, which does not pause before a retry meanwhile.
+
+    Args:
+        max_fallbacks: how deep a request may fall.
+
+    Yields:
+        It.
+    """
+    provider, walks = _Provider(), _Walks()
+    providers = [{"provider": "drawn", "custom_handler": provider}]
+    with (
+        patch.object(core_class(), "_time_to_sleep_before_retry", lambda *_, **__: 0),
+        patch.object(litellm, "custom_provider_map", providers),
+        patch.object(handlers, "verbose_router_logger", walks),
+    ):
+        litellm.utils.custom_llm_setup()
+        yield Runner(max_fallbacks, provider, walks)
+
+
 class Runner:
     """Sends drawn requests to the installed litellm."""
 
-    def __init__(self, max_fallbacks: int) -> None:
-        """Take how deep a request may fall."""
-        self.max_fallbacks = max_fallbacks
-        self._provider, self._walks = _Provider(), _Walks()
-        self._configured: Drawn | None = None
-        self._router: Router | None = None
-
-    def __enter__(self) -> Self:
-        """Take the place of a provider, and of the pause before a retry."""
-        core: Any = core_class()
-        self._kept = (litellm.custom_provider_map, core._time_to_sleep_before_retry, handlers.verbose_router_logger)
-        core._time_to_sleep_before_retry = lambda *_, **__: 0
-        litellm.custom_provider_map = [{"provider": "drawn", "custom_handler": self._provider}]
-        litellm.utils.custom_llm_setup()
-        handlers.verbose_router_logger = self._walks
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Put them back."""
-        core: Any = core_class()
-        litellm.custom_provider_map, core._time_to_sleep_before_retry, handlers.verbose_router_logger = self._kept
+    def __init__(self, max_fallbacks: int, provider: _Provider, walks: _Walks) -> None:
+        """Take what the requests call, and what hears of the chains that the patch derives."""
+        self.max_fallbacks, self._provider, self._walks = max_fallbacks, provider, walks
+        self._made: list[tuple[Drawn, Router]] = []
 
     async def run(self, world: Drawn, picks: Sequence[int]) -> list[Seen]:
         """Send a world's request once for each way to choose among equals.
@@ -109,22 +113,24 @@ class Runner:
         return [await self._send(router, world, pick) for pick in picks]
 
     def _router_of(self, world: Drawn) -> Router:
+        """The Router of a configuration. Making one takes as long as some requests, so the last two are kept."""
         configured = replace(world, model="", caller=None)
-        if configured == self._configured:
-            return self._router
-        litellm.logging_callback_manager._reset_all_callbacks()  # each Router leaves some for good
-        self._configured = configured
-        self._router = Router(
-            model_list=[_entry(d) for d in world.deployments],
-            model_group_alias=dict(world.aliases),
-            num_retries=world.retries,
-            retry_after=0,
-            disable_cooldowns=True,
-            max_fallbacks=self.max_fallbacks,
-            default_fallbacks=list(world.defaults) or None,
-            **{name: [dict(entry) for entry in entries] for name, entries in world.chains.items() if entries},
-        )
-        return self._router
+        kept = next((pair for pair in self._made if pair[0] == configured), None)
+        if kept is None:
+            litellm.logging_callback_manager._reset_all_callbacks()  # each Router leaves some for good
+            router = Router(
+                model_list=[_entry(d) for d in world.deployments],
+                model_group_alias=dict(world.aliases),
+                num_retries=world.retries,
+                retry_after=0,
+                disable_cooldowns=True,
+                max_fallbacks=self.max_fallbacks,
+                default_fallbacks=list(world.defaults) or None,
+                **{name: [dict(entry) for entry in entries] for name, entries in world.chains.items() if entries},
+            )
+            kept = configured, router
+        self._made = [*(pair for pair in self._made if pair is not kept), kept][-2:]
+        return kept[1]
 
     async def _send(self, router: Router, world: Drawn, pick: int) -> Seen:
         DICE.seed = pick

@@ -17,13 +17,14 @@ import pytest
 
 from names.drawn import Seen, draw, written_out
 from names.release import release
-from names.sending import Runner
+from names.sending import runner
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from names.drawn import Drawn
+    from names.sending import Runner
 
 NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 WORLDS = 10_000 if NIGHTLY else 300
@@ -51,24 +52,24 @@ async def test_a_request_that_stock_answers_is_answered_with_the_patch(
 ) -> None:
     if pytestconfig.getoption("--arm") == "patched":
         seed = random.SystemRandom().randrange(10**6) if NIGHTLY else 1
-        with Runner(MAX_FALLBACKS) as runner:
-            seen = [await runner.run(draw(seed, number), _picks(number)) for number in range(WORLDS)]
+        with runner(MAX_FALLBACKS) as sender:
+            seen = [await sender.run(draw(seed, number), _picks(number)) for number in range(WORLDS)]
         _leave(other_arm, seed, seen)
         assert any(run.walked for runs in seen for run in runs), "no derived chain was walked: the log line is unknown"
         return
     seed, patched = _wait_for(other_arm)
     wrong = []
     better = excluded = 0
-    with Runner(MAX_FALLBACKS) as runner:
+    with runner(MAX_FALLBACKS) as sender:
         for number, with_patch in enumerate(patched):
             world = draw(seed, number)
             picks = _picks(number)
-            for pick, stock, after in zip(picks, await runner.run(world, picks), with_patch, strict=True):
+            for pick, stock, after in zip(picks, await sender.run(world, picks), with_patch, strict=True):
                 better += stock.answer is None and after.answer is not None
                 if stock.answer and not after.answer and _attempts(world, after) >= MAX_FALLBACKS:
                     excluded += 1  # as far as `max_fallbacks` reaches
                     continue
-                plain = await _plain(runner, world, pick, stock, after)
+                plain = await _plain(sender, world, pick, stock, after)
                 wrong += [
                     _told(f"world {number} of seed {seed}, pick {pick}", world, said, stock, after)
                     for said in _wrong(world, stock, after, plain)
@@ -84,7 +85,7 @@ def _picks(number: int) -> tuple[int, ...]:
     return tuple((number + further) % WAYS_TO_CHOOSE for further in range(PICKS))
 
 
-async def _plain(runner: Runner, world: Drawn, pick: int, stock: Seen, after: Seen) -> Seen | None:
+async def _plain(sender: Runner, world: Drawn, pick: int, stock: Seen, after: Seen) -> Seen | None:
     """What stock does where the derived chains stand under the names that were sent, if they can."""
     if not after.walked:
         return stock
@@ -92,7 +93,7 @@ async def _plain(runner: Runner, world: Drawn, pick: int, stock: Seen, after: Se
     if not release().tracks_attempts and len(set(calls)) < len(calls):
         return None  # on a circle a name finds one chain as it was sent and another at a hop
     plain = written_out(world, after.walked, resumes_original=release().resumes_original)
-    return (await runner.run(plain, [pick]))[0] if plain else None
+    return (await sender.run(plain, [pick]))[0] if plain else None
 
 
 def _wrong(world: Drawn, stock: Seen, after: Seen, plain: Seen | None) -> Iterator[str]:
