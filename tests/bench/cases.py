@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import product
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 NAMES = ("public", "internal", "alias")
 POSITIONS = ("start", "end", "absent")
@@ -11,6 +15,7 @@ USUAL = 1000  # chains, and teams, where the other one varies
 CHAINS = (0, 10, 100, USUAL, 10_000)
 TEAMS = (USUAL, 10, 20_000)
 INTERNAL_KEY = "model_name_team-1"
+ONE_A_TEAM, ONE_NAME, A_NAME_EACH = "one a team", "one name", "a name each"
 
 
 @dataclass(frozen=True)
@@ -22,8 +27,10 @@ class Case:
         chains: entries of ``fallbacks``.
         caller: the name that is asked for, of a group that fails, or ``success``.
         position: where the chain that is keyed by this very name stands.
-        what: ``request``, or ``lookup``: upstream's matcher alone.
+        what: ``request``; ``lookup``: upstream's matcher alone; or ``stall``: the longest time that a request holds the
+            event loop.
         key: a chain keyed so instead, which stock does not find.
+        layout: whose the deployments are: one a team, or all of one team, under one internal name or one each.
     """
 
     teams: int
@@ -32,6 +39,7 @@ class Case:
     position: str
     what: str = "request"
     key: str | None = None
+    layout: str = ONE_A_TEAM
 
 
 def cases(*, quick: bool = False) -> list[Case]:
@@ -51,6 +59,7 @@ def cases(*, quick: bool = False) -> list[Case]:
             Case(USUAL, USUAL, "public", "absent"),
             Case(USUAL, USUAL, "public", "end", key=INTERNAL_KEY),
             Case(USUAL, USUAL, "public", "absent", "lookup"),
+            *_stalls((200,), (10,)),
         ]
     found = []
     for teams in TEAMS:
@@ -62,4 +71,12 @@ def cases(*, quick: bool = False) -> list[Case]:
             if chains:
                 found.append(Case(teams, chains, "public", "end", key=INTERNAL_KEY))
             found.append(Case(teams, chains, "public", "absent", "lookup"))
-    return found
+    return [*found, *_stalls((10, 200, USUAL), (10, USUAL))]
+
+
+def _stalls(deployments: Sequence[int], chains: Sequence[int]) -> list[Case]:
+    """How long a request of a team with many deployments holds the event loop, when none of them has a chain."""
+    return [
+        Case(count, entries, "public", "absent", "stall", layout=layout)
+        for layout, count, entries in product((ONE_NAME, A_NAME_EACH), deployments, chains)
+    ]

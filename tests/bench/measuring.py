@@ -36,12 +36,12 @@ def measure(
         but for the largest, the peak of memory, and the lines run of litellm and of the patch.
     """
     added = {arm: lines_added(release, workers, arm) for arm in workers}
-    teams = None
+    built = None
     for case in cases:
-        if case.teams != teams:
-            teams = case.teams
+        if (case.teams, case.layout) != built:
+            built = case.teams, case.layout
             for worker in workers.values():
-                worker.ask("build", teams=teams)
+                worker.ask("build", teams=case.teams, layout=case.layout)
         setting = {"caller": case.caller, "key": case.key, "chains": case.chains, "position": case.position}
         answered = {arm: worker.ask("configure", **setting)["answered"] for arm, worker in workers.items()}
         seconds = interleave(workers, case.what, rounds)

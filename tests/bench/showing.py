@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 COLUMNS = ("teams", "chains", "name", "chain", "stock ms", "patched", "with matching", "peak KB", "lines run")
+KINDS = {"lookup": "lookup alone", "stall": "longest hold of the event loop"}
 
 
 def show(content: Mapping[str, Any]) -> Iterator[Table]:
@@ -25,7 +26,8 @@ def show(content: Mapping[str, Any]) -> Iterator[Table]:
     for found in content["releases"]:
         table = Table(*COLUMNS, title=f"litellm {found['release']}: CPU time, as ratios to stock (middle half)")
         for row in found["rows"]:
-            name = row["caller"] if row["what"] == "request" else "lookup alone"
+            name = row["caller"] if row["what"] == "request" else KINDS[row["what"]]
+            name += f", {row['layout']}" if row["what"] == "stall" else ""
             chain = f"keyed {row['key']}" if row["key"] else row["position"]
             table.add_row(f"{row['teams']:,}", f"{row['chains']:,}", name, chain, *_numbers(row["arms"]))
         yield table

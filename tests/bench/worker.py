@@ -12,6 +12,7 @@ import gc
 import json
 import logging
 import pstats
+import statistics
 import sys
 import time
 import tracemalloc
@@ -58,9 +59,16 @@ class Arm:
         self.router: Any = None
         self.loop = asyncio.new_event_loop()
 
-    def build(self, teams: int) -> dict[str, Any]:
-        """Make a Router with one deployment a team, all of them under the same public name, and two global groups."""
+    def build(self, teams: int, layout: str) -> dict[str, Any]:
+        """Make a Router with so many deployments, all of them under the same public name, and two global groups.
+
+        One a team, of which the second's is down; or all of that team and down, under one internal name or one each.
+        """
         entries = [_deployment(f"team-{number}", "down" if number == 1 else "up") for number in range(teams)]
+        if layout != "one a team":
+            entries = [_deployment(FAILING, "down", number) for number in range(teams)]
+        if layout == "a name each":
+            entries = [entry | {"model_name": f"model_name_{entry['model_info']['id']}"} for entry in entries]
         entries += [
             {"model_name": GLOBAL, "litellm_params": {"model": "bench/down"}},
             {"model_name": BACKUP, "litellm_params": {"model": "bench/up"}},
@@ -83,6 +91,8 @@ class Arm:
 
     def measure(self, what: str, count: int) -> dict[str, Any]:
         """Give the CPU time of one run in seconds, of so many in a row, of a whole request or of a lookup alone."""
+        if what == "stall":
+            return {"seconds": self.loop.run_until_complete(self._longest_hold(count))}
         run = self._lookups if what == "lookup" else self._requests
         gc.disable()
         start = time.process_time()
@@ -148,6 +158,18 @@ class Arm:
 
         self.loop.run_until_complete(run())
 
+    async def _longest_hold(self, count: int) -> float:
+        """The longest time between two turns of the loop while a request fails: the median of so many requests."""
+        holds = []
+        for _ in range(count):
+            request = asyncio.ensure_future(self._send())
+            longest, last = 0.0, time.process_time()
+            while not request.done():
+                await asyncio.sleep(0)
+                longest, last = max(longest, time.process_time() - last), time.process_time()
+            holds.append(longest)
+        return statistics.median(holds)
+
     def _lookups(self, count: int) -> None:
         handlers = _module("litellm.router_utils.fallback_event_handlers")
         for _ in range(count):
@@ -176,11 +198,11 @@ def _module(name: str) -> Any:
     return import_module(name)
 
 
-def _deployment(team: str, serves: str) -> dict[str, Any]:
+def _deployment(team: str, serves: str, copy: int = 0) -> dict[str, Any]:
     return {
         "model_name": f"model_name_{team}",
         "litellm_params": {"model": f"bench/{serves}"},
-        "model_info": {"id": f"id-{team}", "team_id": team, "team_public_model_name": PUBLIC},
+        "model_info": {"id": f"id-{team}" + f"-{copy}" * bool(copy), "team_id": team, "team_public_model_name": PUBLIC},
     }
 
 
