@@ -39,8 +39,10 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _PATCH_NAME = re.compile(r"\w[\w.+-]*\.patch", re.ASCII)
 _OPTION_NAME = re.compile(r"[a-z][a-z0-9]*", re.ASCII)  # a part of a local version too
 _WHEEL_NAME = re.compile(r"litellm-[\w.+-]+\.whl", re.ASCII)
-_HEADER = "# Written by `litellm-patch releases update`; only `fixed` and the denied releases are kept by hand."
-_BY_HAND = {"denied", "fixed"}
+_HEADER = (
+    "# Written by `litellm-patch releases update`; only `fixed`, `compiled` and the denied releases are kept by hand."
+)
+_BY_HAND = {"denied", "fixed", "compiled"}
 _MEND = "mend the ledger, or reinstall litellm-patch"
 
 T = TypeVar("T")
@@ -123,8 +125,8 @@ class Release(Step):
 
 
 @dataclass(frozen=True)
-class Fixed:
-    """The first release that needs no patch, and why: what upstream did, with a link."""
+class Since:
+    """The first release of which something is true, and why: what upstream did, with a link."""
 
     version: Version
     reason: str
@@ -132,11 +134,19 @@ class Fixed:
 
 @dataclass(frozen=True)
 class Ledger:
-    """All supported releases, oldest first, the denied ones with the reason, and from where on upstream has the fix."""
+    """All supported releases, oldest first, and why others are not.
+
+    Attributes:
+        releases: the supported ones.
+        denied: those that must not be used, with the reason.
+        fixed: from where on upstream has the fix.
+        compiled: from where on the Router is no Python text.
+    """
 
     releases: tuple[Release, ...]
     denied: Mapping[Version, str]
-    fixed: Fixed | None = None
+    fixed: Since | None = None
+    compiled: Since | None = None
 
     def find(self, version: Version) -> Release:
         """Look a release up.
@@ -157,7 +167,9 @@ class Ledger:
         nearest = self._nearest(version)
         if version in self.denied:
             raise DeniedReleaseError(
-                f"litellm {version} is denied: {self.denied[version]}", f"install another release, such as {nearest}"
+                f"litellm {version} is denied: {self.denied[version]}",
+                "do not start this Python again, and rotate every credential that it could read; "
+                f"then install another release, such as {nearest}",
             )
         for release in self.releases:
             if release.version == version:
@@ -168,8 +180,12 @@ class Ledger:
                 f"{self.fixed.reason}",
                 "nothing to do; take litellm-patch out of your build",
             )
+        newest = self.releases[-1].version if self.releases else None
+        why = f": the newest supported release is {newest}" if newest and version > newest else ""
+        if self.compiled and version >= self.compiled.version:
+            why += f", and from {self.compiled.version} on {self.compiled.reason}"
         raise UnsupportedReleaseError(
-            f"litellm {version} is not supported",
+            f"litellm {version} is not supported{why}",
             f"install a supported release, the nearest: {nearest}; or see 'Carrying it on' in README",
         )
 
@@ -186,6 +202,8 @@ class Ledger:
             return f"denied: {self.denied[version]}"
         if self.fixed and version >= self.fixed.version:
             return f"fixed upstream: {self.fixed.reason}"
+        if self.compiled and version >= self.compiled.version:
+            return f"compiled: {self.compiled.reason}"
         return None
 
     def _nearest(self, version: Version) -> str:
@@ -252,11 +270,13 @@ def load_ledger(folder: Path, *, draft: bool = False) -> Ledger:
         _keys(content, {"schema", "releases"}, LEDGER_NAME, optional=_BY_HAND)
     tables = _tables(content, "releases", LEDGER_NAME) if "releases" in content else ()
     releases = sorted((_release(table, place, folder) for place, table in tables), key=lambda entry: entry.version)
-    denied, fixed = _denied(content), _fixed(content)
+    denied, fixed, compiled = _denied(content), _since(content, "fixed"), _since(content, "compiled")
     _unique([*(release.version for release in releases), *denied], "version", LEDGER_NAME)
     if fixed and releases and releases[-1].version >= fixed.version:
         _fail(LEDGER_NAME, f"fixed says {fixed.version}, but {releases[-1].version} is listed with a patch")
-    return Ledger(tuple(releases), denied, fixed)
+    if compiled and releases and releases[-1].version >= compiled.version:
+        _fail(LEDGER_NAME, f"compiled says {compiled.version}, but {releases[-1].version} is listed with a patch")
+    return Ledger(tuple(releases), denied, fixed, compiled)
 
 
 def load_by_hand(folder: Path) -> Ledger:
@@ -273,7 +293,7 @@ def load_by_hand(folder: Path) -> Ledger:
         OSError: The ledger cannot be read.
     """
     content = _content(folder) if (folder / LEDGER_NAME).exists() else {}
-    return Ledger((), _denied(content), _fixed(content))
+    return Ledger((), _denied(content), _since(content, "fixed"), _since(content, "compiled"))
 
 
 def dump_ledger(ledger: Ledger) -> bytes:
@@ -295,9 +315,9 @@ def dump_ledger(ledger: Ledger) -> bytes:
         for name, step in sorted(release.options.items()):
             lines += ["", "[[releases.options]]", f"name = {_quote(name)}", f"patch = {_quote(step.patch.name)}"]
             lines += _dump_files("releases.options", step.files)
-    if ledger.fixed:
-        lines += ["", "[fixed]", f"version = {_quote(str(ledger.fixed.version))}"]
-        lines += [f"reason = {_quote(ledger.fixed.reason)}"]
+    for name, since in (("fixed", ledger.fixed), ("compiled", ledger.compiled)):
+        if since:
+            lines += ["", f"[{name}]", f"version = {_quote(str(since.version))}", f"reason = {_quote(since.reason)}"]
     for version, reason in sorted(ledger.denied.items()):
         lines += ["", "[[denied]]", f"version = {_quote(str(version))}", f"reason = {_quote(reason)}"]
     return ("\n".join(lines) + "\n").encode()
@@ -354,12 +374,12 @@ def _denied(content: Mapping[str, Any]) -> dict[Version, str]:
     return dict(entries)
 
 
-def _fixed(content: Mapping[str, Any]) -> Fixed | None:
-    if "fixed" not in content:
+def _since(content: Mapping[str, Any], name: str) -> Since | None:
+    if name not in content:
         return None
-    table = _get(content, "fixed", dict, LEDGER_NAME)
-    _keys(table, {"version", "reason"}, "fixed")
-    return Fixed(_version(table, "fixed"), _get(table, "reason", str, "fixed"))
+    table = _get(content, name, dict, LEDGER_NAME)
+    _keys(table, {"version", "reason"}, name)
+    return Since(_version(table, name), _get(table, "reason", str, name))
 
 
 def _quote(text: str) -> str:

@@ -128,7 +128,7 @@ STATES = [
     ),
     ("fixed-upstream", 8, "needs no patch, upstream has the fix since 1.90.0: see pull request 1", "nothing to do"),
     ("unsupported", 6, "is not supported", "install a supported release, the nearest: 1.83.0; or see 'Carrying it on'"),
-    ("denied", 7, "is denied: malicious upload", "install another release, such as 1.83.0"),
+    ("denied", 7, "is denied: malicious upload", "do not start this Python again, and rotate every credential"),
 ]
 
 

@@ -18,7 +18,7 @@ from litellm_patch.errors import (
     PatchError,
     UnsupportedReleaseError,
 )
-from litellm_patch.ledger import Fixed, Ledger, dump_ledger, load_by_hand, load_ledger, save_ledger
+from litellm_patch.ledger import Ledger, Since, dump_ledger, load_by_hand, load_ledger, save_ledger
 from patching.factory import HANDLER, PATCHED, ROUTER, STOCK, World, digest, fix_upstream, make_patch, write_ledger
 
 if TYPE_CHECKING:
@@ -163,16 +163,16 @@ def test_a_draft_may_lack_releases(world: World) -> None:
     ),
     st.lists(st.integers(-9999, 9999), min_size=1, max_size=9),
     st.datetimes(timezones=st.timezones()),
-    st.none() | st.builds(Fixed, st.just(Version("1.91")), st.text(min_size=1)),
+    st.none() | st.builds(Since, st.just(Version("1.91")), st.text(min_size=1)),
 )
 @example(
     {Version("1.2.3"): 'a "b" \\ \x7f \n \x00 é \U0001f600'},
     [0],
     datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc),
-    Fixed(Version("1.91"), "\x7f"),
+    Since(Version("1.91"), "\x7f"),
 )
 def test_a_ledger_that_is_written_reads_the_same(
-    world: World, denied: dict[Version, str], offsets: list[int], uploaded: datetime, fixed: Fixed | None
+    world: World, denied: dict[Version, str], offsets: list[int], uploaded: datetime, fixed: Since | None
 ) -> None:
     (release,) = load_ledger(world.patches).releases
     (file, _) = release.files

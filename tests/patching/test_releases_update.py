@@ -19,7 +19,7 @@ from litellm_patch import releases
 from litellm_patch.apply import apply
 from litellm_patch.errors import IndexFailureError, UnsupportedReleaseError
 from litellm_patch.index import Index
-from litellm_patch.ledger import Fixed
+from litellm_patch.ledger import Since
 from patching.factory import ROUTER, digest, make_patch, snapshot, write_install
 from patching.fake_index import PAGE, Answer
 from patching.maintainer import CORE, NEW, NEW_PATCHED, OLD, OLD_PATCHED, SHIFTED, Desk, at
@@ -60,7 +60,7 @@ def test_what_is_fixed_upstream_is_kept_and_respected(desk: Desk) -> None:
 
     (desk.patches / "1.84.0.patch").unlink()
     assert "left out: litellm 1.84.0 is fixed upstream: see pull request 1" in desk.expect(0, "update")
-    assert desk.load().fixed == Fixed(Version("1.84.0"), "see pull request 1")
+    assert desk.load().fixed == Since(Version("1.84.0"), "see pull request 1")
     assert desk.versions() == ["1.83.0", "1.83.0.post1", "1.83.10"]
     assert "is right and complete" in desk.expect(0, "check")
     assert "litellm 1.84.0 is fixed upstream" in desk.expect(6, "update", "1.84.0")

@@ -9,7 +9,7 @@ from packaging.version import Version
 
 from litellm_patch.errors import ArmsError, PatchError, PortConflictError, UnfinishedPortError
 from litellm_patch.files import write_whole
-from litellm_patch.ledger import Fixed, load_ledger, save_ledger
+from litellm_patch.ledger import Since, load_ledger, save_ledger
 from litellm_patch.patchfile import parse_patch
 from litellm_patch.port.arms import passes_on_stock, run_arms
 from litellm_patch.port.git import refuse_local_changes
@@ -220,7 +220,7 @@ def _write(folder: Path, ledger: Ledger, path: Path, data: bytes | None) -> None
 def _close_the_range(task: Task) -> list[str]:
     """Write that upstream has the fix from this release on."""
     reason = "the tests that show the fix pass on the stock release; name upstream's change here"
-    save_ledger(task.folder, replace(task.ledger, fixed=Fixed(task.version, reason)))
+    save_ledger(task.folder, replace(task.ledger, fixed=Since(task.version, reason)))
     _work_of(task.folder).drop()
     return [
         f"litellm {task.version} has the fix: the tests that show it pass on the stock release, no patch is needed",
