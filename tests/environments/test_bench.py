@@ -7,7 +7,7 @@ from collections import Counter
 from itertools import groupby
 from typing import Any
 
-from bench.cases import CHAINS, NAMES, POSITIONS, TEAMS, USUAL, cases
+from bench.cases import A_NAME_EACH, CHAINS, NAMES, ONE_NAME, POSITIONS, TEAMS, USUAL, cases
 from bench.measuring import interleave, summary
 from bench.readme import ROOT, main, table
 
@@ -30,12 +30,19 @@ class Clock:
 def test_every_name_place_and_size_is_taken() -> None:
     taken = {(case.caller, case.position) for case in cases() if case.key is None and case.what == "request"}
     assert taken >= {(name, position) for name in NAMES for position in POSITIONS} | {("success", "absent")}
-    assert {case.chains for case in cases()} == set(CHAINS)
-    assert {case.teams for case in cases()} == set(TEAMS)
-    assert {case.teams for case in cases(quick=True)} == {USUAL}
+    requests = [case for case in cases() if case.what != "stall"]
+    assert {case.chains for case in requests} == set(CHAINS)
+    assert {case.teams for case in requests} == set(TEAMS)
+    assert {case.teams for case in cases(quick=True) if case.what != "stall"} == {USUAL}
     assert {(case.caller, case.position) for case in cases(quick=True)} > {("success", "absent"), ("public", "start")}
     # each number of teams comes once, as making a Router takes longest
-    assert [teams for teams, _ in groupby(cases(), key=lambda case: case.teams)] == list(TEAMS)
+    assert [teams for teams, _ in groupby(requests, key=lambda case: case.teams)] == list(TEAMS)
+
+
+def test_how_long_the_loop_is_held_is_measured_for_both_ways_to_name_many_deployments() -> None:
+    for quick in (False, True):
+        stalls = {(case.layout, case.teams) for case in cases(quick=quick) if case.what == "stall"}
+        assert stalls >= {(ONE_NAME, 200), (A_NAME_EACH, 200)}
 
 
 def test_the_arms_take_turns_in_another_order_each_round() -> None:

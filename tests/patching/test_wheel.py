@@ -219,7 +219,11 @@ def test_what_is_in_the_way_is_replaced_only_by_force(shop: Shop) -> None:
     [
         ("litellm-1.82.7-py3-none-any.whl", 7, "is denied: malicious upload"),
         ("1.82.7", 7, "is denied: malicious upload"),
-        ("litellm-1.84.0-py3-none-any.whl", 6, "is not supported: the newest supported release is 1.83.0; install a supported release"),
+        (
+            "litellm-1.84.0-py3-none-any.whl",
+            6,
+            "is not supported: the newest supported release is 1.83.0; install a supported release",
+        ),
         ("1.84.0", 6, "is not supported"),
         (f"litellm-{VERSION}-py2-none-any.whl", 41, "releases.toml knows no litellm-1.83.0-py2-none-any.whl; "),
         ("other-1.0-py3-none-any.whl", 41, "is not the name of a litellm wheel"),
