@@ -222,7 +222,7 @@ def test_what_is_in_the_way_is_replaced_only_by_force(shop: Shop) -> None:
         (
             "litellm-1.84.0-py3-none-any.whl",
             6,
-            "is not supported: the newest supported release is 1.83.0; install a supported release",
+            "is not supported: the newest supported release is 1.83.0",
         ),
         ("1.84.0", 6, "is not supported"),
         (f"litellm-{VERSION}-py2-none-any.whl", 41, "releases.toml knows no litellm-1.83.0-py2-none-any.whl; "),
