@@ -9,6 +9,10 @@ from litellm import Router
 from litellm.router_utils.cooldown_handlers import _has_fallback_group
 from litellm.router_utils.fallback_event_handlers import (
     AttemptedFallbackTargets,
+    _is_fallback_chain,
+    _is_own_chain,
+    _keyed_chains,
+    _own_chains,
     derived_fallback_chain,
     derived_lookup_names,
     failed_deployment_id,
@@ -55,6 +59,38 @@ def derived(
 ) -> tuple[str, object] | None:
     failed_id: Final = f"id-of-{failed}" if failed is not None else None
     return derived_fallback_chain(router._core_ctx, fallbacks, request, model_group, found, failed_id)
+
+
+@pytest.mark.parametrize(
+    ("targets", "well_formed"),
+    [(["a", {"model": "b"}], True), ([], True), (["a", 5], False), ("a", False), (None, False), (5, False)],
+)
+def test_a_chain_is_a_list_of_targets(targets: object, well_formed: bool):
+    assert _is_fallback_chain(targets) is well_formed
+
+
+def test_keyed_chains_are_those_the_matcher_reads():
+    fallbacks: Final = [{"a": ["b"], "c": ["d"]}, None, {}, {7: ["b"]}, "e", {"*": ["b"]}, {"f": 5}]
+
+    assert _keyed_chains(fallbacks) == (("a", ["b"]), ("f", 5))
+    assert _keyed_chains(None) == ()
+
+
+def test_an_own_chain_is_told_from_the_star_that_holds_the_same_list():
+    shared: Final = ["x"]
+
+    assert _is_own_chain(shared, [{"*": shared}, {"a": shared}], ("a",))
+    assert not _is_own_chain(shared, [{"*": shared}, {"a": shared}], ("b",))
+    assert not _is_own_chain(None, [{"*": shared}], ("a",))
+
+
+def test_own_chains_are_those_that_the_matcher_finds():
+    chains: Final = (("gpt-4.1", 1), ("gpt-4.1", 2), ("openai/o3", 3), ("o1", 4), ("my/o1", 5))
+    names: Final = ("gpt-4.1", "openai/o1", "o3", "my/openai/o1", "nobody")
+
+    found: Final = _own_chains(names, chains)
+
+    assert [found.get(name) for name in names] == [1, 4, 3, None, None]
 
 
 def test_derived_names_are_those_that_routing_considers_for_the_caller(router: Router):
@@ -126,9 +162,7 @@ def test_what_the_lookup_found_stands_behind_once(router: Router):
     star: Final = ["target", "other"]
     fallbacks: Final = [{"*": star}, {PRIMARY: ["backup", "target"]}]
 
-    found: Final = with_derived_fallbacks(
-        router._core_ctx, "fallbacks", fallbacks, OF_THE_TEAM, "gpt-4.1", star, None
-    )
+    found: Final = with_derived_fallbacks(router._core_ctx, "fallbacks", fallbacks, OF_THE_TEAM, "gpt-4.1", star, None)
 
     assert found == ["backup", "target", "other"]
     assert star == ["target", "other"]
