@@ -134,7 +134,7 @@ def _routes_to(name: str, model_name: str, caller: Mapping[str, object] = TEAM, 
 
 
 def _routed_names(router: Router, name: str, caller: Mapping[str, object]) -> list[str] | None:
-    """The ``model_name`` of each deployment that a request for ``name`` is routed to, None for none or one by its id."""
+    """The ``model_name`` of each deployment that a request is routed to; None for none, or for one by its id."""
     request = {"model": name, "metadata": dict(caller)}
     if _is_compiled():
         routable = router.registry().deployments(name, source="routable", request=request)
