@@ -47,15 +47,18 @@ class Capabilities:
 def capabilities() -> Capabilities:
     """The readers of chains that the installed release has."""
     core = core_class()
+    compiled = _is_compiled()
     cooldown_handlers = import_module("litellm.router_utils.cooldown_handlers")
     return Capabilities(
-        refusal_gate=hasattr(core, "_refusal_fallback_available"),
-        stream_gate=any(
-            hasattr(core, gate) for gate in ("_stream_can_fall_back", "_anthropic_messages_stream_can_fall_back")
+        refusal_gate=compiled or hasattr(core, "_refusal_fallback_available"),
+        stream_gate=compiled
+        or any(hasattr(core, gate) for gate in ("_stream_can_fall_back", "_anthropic_messages_stream_can_fall_back")),
+        continuation=hasattr(
+            import_module("litellm.router_rust.invoke.streaming") if compiled else core,
+            "_mid_stream_continuation_eligible",
         ),
-        continuation=hasattr(core, "_mid_stream_continuation_eligible"),
         cooldown_gate=hasattr(cooldown_handlers, "_has_fallback_group"),
-        routing_groups=hasattr(core, "_get_routing_group_deployments"),
+        routing_groups=compiled or hasattr(core, "_get_routing_group_deployments"),
         groups_before_ids=_routes_to("twin", "twin"),
         admin_across_teams=_routes_to("probe-only", "model_name_probe_4", caller=ADMIN),
         sync_calls_know_teams=_sync_routing_knows_teams(),
@@ -99,6 +102,11 @@ def litellm_version() -> str:
     return version("litellm")
 
 
+def _is_compiled() -> bool:
+    """Whether the Router is Rust, from 1.110 on: no Python method tells then what it can do."""
+    return find_spec("litellm.router_rust") is not None and find_spec("litellm.router_python_core") is None
+
+
 def core_class() -> Any:
     """The class that holds the routing logic: from 1.109 on, ``litellm.Router`` is a facade."""
     if find_spec("litellm.router_python_core") is None:
@@ -122,14 +130,21 @@ def _routes_to(name: str, model_name: str, caller: Mapping[str, object] = TEAM, 
         ],
         **settings,
     )
+    return _routed_names(router, name, caller) == [model_name]
+
+
+def _routed_names(router: Router, name: str, caller: Mapping[str, object]) -> list[str] | None:
+    """The ``model_name`` of each deployment that a request is routed to; None for none, or for one by its id."""
+    request = {"model": name, "metadata": dict(caller)}
+    if _is_compiled():
+        routable = router.registry().deployments(name, source="routable", request=request)
+        return [deployment["model_name"] for deployment in routable] or None
     try:
-        _, deployments = router._common_checks_available_deployment(
-            model=name, request_kwargs={"model": name, "metadata": dict(caller)}
-        )
+        _, deployments = router._common_checks_available_deployment(model=name, request_kwargs=request)
     except BadRequestError:
-        return False
+        return None
     # a deployment that was chosen by its id comes alone
-    return isinstance(deployments, list) and [d["model_name"] for d in deployments] == [model_name]
+    return [deployment["model_name"] for deployment in deployments] if isinstance(deployments, list) else None
 
 
 def _inferred(handlers: ModuleType, bare: str, provider: str) -> dict[str, str]:
@@ -163,11 +178,7 @@ def _forgets_wildcards() -> bool:
     entry["model_info"] = {**cast("dict[str, str]", entry["model_info"]), "id": "probe"}
     router = Router(model_list=[entry])
     router.delete_deployment(id="probe")
-    try:
-        router._common_checks_available_deployment(model="probe/x", request_kwargs={"metadata": dict(TEAM)})
-    except BadRequestError:
-        return True
-    return False
+    return _routed_names(router, "probe/x", TEAM) is None
 
 
 def _owned(model_name: str, public_name: str, params: dict[str, str]) -> dict[str, object]:

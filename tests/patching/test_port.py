@@ -13,6 +13,7 @@ from litellm_patch.cli import main
 from litellm_patch.ledger import load_ledger
 from litellm_patch.port import readers
 from litellm_patch.port.merging import merge_file
+from litellm_patch.port.rust import changed_functions
 from patching.factory import ROUTER, fix_upstream, make_patch, snapshot
 
 if TYPE_CHECKING:
@@ -390,3 +391,49 @@ def test_the_table_of_readers_is_whole() -> None:
         len(reader.files) for reader in table
     )
     assert len(readers.check_list()) == sum(reader.left is None for reader in table)
+
+
+RUST = """
+/// Looks `list.lookup_groups(x)` up.
+fn reads<'a>(
+    list: &'a Fallbacks,
+) -> Option<Vec<String>> {
+    list.lookup_groups(&["a"], keys)
+}
+
+impl Other for Core<'_> {
+    async fn names(&self) -> &str {
+        // list.lookup_groups(groups)
+        "lookup_groups("
+    }
+
+    fn chains(&self) -> bool {
+        self.lists.any(|list| list.has_keyed_chain(group))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    fn reads_too() {
+        list.lookup_groups(&["a"], keys);
+    }
+}
+"""
+
+
+def test_the_search_for_readers_knows_rust() -> None:
+    """Comments, strings and tests read no chain; what neither the table nor the patch covers stops a port."""
+    found = readers.find_readers({"litellm-rust/crates/x/src/new.rs": RUST.encode()})
+
+    assert [(reader.name, reader.line, reader.by) for reader in found] == [
+        ("reads", 3, "calls lookup_groups"),
+        ("Core.chains", 15, "calls has_keyed_chain"),
+    ]
+    assert len(readers.uncovered(found, {})) == len(found)
+    assert not readers.uncovered(found, {found[0].path: {"reads", "Core.chains"}})
+
+
+def test_a_rust_function_changes_with_its_code_alone() -> None:
+    edited = RUST.replace("// list", "// another list").replace("any(", "all(")
+
+    assert changed_functions(RUST, edited) == {"Core.chains"}

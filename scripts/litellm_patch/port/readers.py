@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from litellm_patch.ledger import load_toml
+from litellm_patch.port.rust import functions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -66,6 +67,16 @@ def known_readers() -> tuple[frozenset[str], tuple[Reader, ...]]:
     return frozenset(content["matchers"]), tuple(readers)
 
 
+@lru_cache(maxsize=1)
+def rust_matchers() -> frozenset[str]:
+    """Read the names of the functions of the compiled Router that match a name with a chain.
+
+    Returns:
+        The names, without those of their types.
+    """
+    return frozenset(load_toml(_TABLE)["rust_matchers"])
+
+
 def find_readers(sources: Mapping[str, bytes]) -> list[Found]:
     """Search a release for functions that look a chain up.
 
@@ -80,9 +91,9 @@ def find_readers(sources: Mapping[str, bytes]) -> list[Found]:
     likely = {
         path: data
         for path, data in sources.items()
-        if path.startswith(_OF_THE_ROUTER) or any(name in data for name in names)
+        if path.endswith(".rs") or path.startswith(_OF_THE_ROUTER) or any(name in data for name in names)
     }
-    return [found for path, data in sorted(likely.items()) for found in _in_module(path, data, matchers)]
+    return [found for path, data in sorted(likely.items()) for found in _in_file(path, data, matchers)]
 
 
 def uncovered(found: list[Found], changed: Mapping[str, AbstractSet[str]]) -> list[str]:
@@ -115,6 +126,17 @@ def check_list() -> list[str]:
     """
     _, readers = known_readers()
     return [f"{reader.function} (from {reader.since}): {reader.what}" for reader in readers if reader.left is None]
+
+
+def _in_file(path: str, data: bytes, matchers: AbstractSet[str]) -> Iterator[Found]:
+    return _in_rust(path, data) if path.endswith(".rs") else _in_module(path, data, matchers)
+
+
+def _in_rust(path: str, data: bytes) -> Iterator[Found]:
+    for function in functions(data.decode()):
+        by = [f"calls {name}" for name in sorted(rust_matchers()) if function.calls(name)]
+        if by:
+            yield Found(path, function.name, function.line, ", ".join(by))
 
 
 def _in_module(path: str, data: bytes, matchers: AbstractSet[str]) -> Iterator[Found]:

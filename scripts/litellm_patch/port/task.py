@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from litellm_patch.errors import FixedUpstreamError, UnsupportedReleaseError
 from litellm_patch.ledger import FileImage, Ledger, Release
+from litellm_patch.port.rust import changed_functions
 from litellm_patch.port.sources import fallback_sources
 from litellm_patch.proof import changed_names
 from litellm_patch.releases.offers import asked_offer
@@ -193,7 +194,7 @@ def prepare(folder: Path, version: Version, around: Surroundings, ledger: Ledger
 
 
 def changes(images: Mapping[str, tuple[bytes, bytes]]) -> dict[str, frozenset[str]]:
-    """Name what was changed, as Python sees it.
+    """Name what was changed, as Python sees it, or by the text of a Rust file's functions.
 
     Args:
         images: The content of each file before and after, by path.
@@ -202,6 +203,11 @@ def changes(images: Mapping[str, tuple[bytes, bytes]]) -> dict[str, frozenset[st
         For each file, the qualified names that changed.
 
     Raises:
-        ProofError: A file is not Python.
+        ProofError: A file is neither Python nor Rust.
     """
-    return {path: changed_names(*pair) for path, pair in images.items()}
+    return {
+        path: changed_functions(before.decode(), after.decode())
+        if path.endswith(".rs")
+        else changed_names(before, after)
+        for path, (before, after) in images.items()
+    }
