@@ -44,6 +44,7 @@ OF_THE_WORKFLOWS = {
 
 OF_OTHER_TESTS = {
     "nox": ROOT / ".ci" / "run",  # by the other name that CONTRIBUTING gives it
+    "nox -s tools": ROOT / ".ci" / "run",  # one of the sessions that run without being named
     "nox -s port -- VERSION": ROOT / "tests" / "patching" / "test_port.py",
     "nox -s port -- --continue": ROOT / "tests" / "patching" / "test_port.py",
     "nox -s upstream_tests -- path/to/litellm": ROOT / "tests" / "environments" / "test_submission.py",
