@@ -86,7 +86,7 @@ def main(arguments: list[str], console: Console | None = None) -> int:
     """
     console = console or Console(soft_wrap=not sys.stdout.isatty())
     try:
-        release = find_release(arguments[0]) if arguments else load_ledger(bundled_folder()).releases[-1]
+        release = find_release(arguments[0]) if arguments else load_ledger(bundled_folder()).newest
         with tempfile.TemporaryDirectory(prefix="litellm-patch-demo-") as folder:
             console.print(f"litellm {release.version}: a fresh environment with the real wheel, checked")
             environment = create(Path(folder) / "venv", release)

@@ -465,7 +465,7 @@ def _patient(
     else:
         settings, told = visiting.ask(source, key)
         version = version or next((known.version for known in ledger.releases if str(known.version) == told), None)
-    return visiting.Patient(settings, version or ledger.releases[-1].version, rules)
+    return visiting.Patient(settings, version or ledger.newest.version, rules)
 
 
 def _read_log(place: Path) -> Tally:

@@ -148,6 +148,11 @@ class Ledger:
     fixed: Since | None = None
     compiled: Since | None = None
 
+    @property
+    def newest(self) -> Release:
+        """The newest supported release: whatever is said of "newest" is said of this."""
+        return self.releases[-1]
+
     def find(self, version: Version) -> Release:
         """Look a release up.
 
@@ -180,8 +185,8 @@ class Ledger:
                 f"{self.fixed.reason}",
                 "nothing to do; take litellm-patch out of your build",
             )
-        newest = self.releases[-1].version if self.releases else None
-        why = f": the newest supported release is {newest}" if newest and version > newest else ""
+        is_newer = bool(self.releases) and version > self.newest.version
+        why = f": the newest supported release is {self.newest.version}" if is_newer else ""
         if self.compiled and version >= self.compiled.version:
             why += f", and from {self.compiled.version} on {self.compiled.reason}"
         raise UnsupportedReleaseError(

@@ -86,7 +86,7 @@ def _table(results: Sequence[CellResult], ledger: Ledger) -> Iterable[str]:
         names = f"{releases[0].version} to {releases[-1].version}" if releases[1:] else str(releases[0].version)
         yield f"| {names} | {len(arms)} of {len(releases)} | {failing} and {others} | {passing} |"
     yield ""
-    newest = str(ledger.releases[-1].version)
+    newest = str(ledger.newest.version)
     pythons = ", ".join(result.python for result in results if result.litellm == newest)
     run = (
         f"{len(by_release)} of {len(ledger.releases)} releases"

@@ -44,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     console = Console(soft_wrap=True, highlight=False, markup=False)
     try:
-        release = load_ledger(bundled_folder()).releases[-1]
+        release = load_ledger(bundled_folder()).newest
         console.print(f"litellm {release.version}: a verified environment")
         environment = ready(options.folder.resolve() / "environment", release, REQUIREMENTS)
         _export(options.output)
