@@ -1,0 +1,1 @@
+"""What a maintainer runs; each room behind one nox session, none of it shipped."""
