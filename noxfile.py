@@ -165,7 +165,7 @@ def upstream_tests(session: nox.Session) -> None:
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Measure requests on stock and on both patches in turns, and the tool; ``-- --quick --select ends``."""
-    install(session, "matrix", "bench")
+    install(session, "matrix")
     run_room(session, "bench", *cells(session))
 
 
