@@ -21,7 +21,6 @@ from upkeep.errors import UpkeepError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from litellm_patch.patching.files import write_whole
 from litellm_patch.patching.ledger import Ledger
 
 RESULTS = "docs/compatibility.json"
