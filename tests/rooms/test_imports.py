@@ -17,7 +17,20 @@ SCRIPTS = ROOT / "scripts"
 SOURCES = sorted(path for path in (*SCRIPTS.rglob("*.py"), *(ROOT / "tests").rglob("*.py")))
 # from the top of the house to its floor: a room imports itself and those after it
 SHIPPED = ("cli", "commands", "doctor", "model", "wheels", "patching", "output", "errors")
-KEPT = ("port", "upstream", "pictures", "demo", "bench", "mutants", "proxy", "cells", "releases", "proof", "provider")
+KEPT = (
+    "release",
+    "port",
+    "upstream",
+    "pictures",
+    "demo",
+    "bench",
+    "mutants",
+    "proxy",
+    "cells",
+    "releases",
+    "proof",
+    "provider",
+)
 
 
 def imported(path: Path) -> Iterator[str]:
