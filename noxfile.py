@@ -23,7 +23,7 @@ LEDGER = nox.project.load_toml("patches/releases.toml")["releases"]
 PATHS = {"PYTHONPATH": "scripts:."}
 RESULTS = ".cache/results"
 QUICK = ("patching", "model", "mutants", "doctor", "documents", "rooms")  # what needs no release of LiteLLM
-TOOLS = (*QUICK, "environments")
+TOOLS = (*QUICK, "environments", "release")
 
 
 @nox.session
