@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -74,16 +74,24 @@ def surroundings(folder: Path, cache: Path | None, index_url: str | None) -> Ite
     Yields:
         The real index, the real time, and a terminal.
     """
+    around = Surroundings(
+        index=Index(index_url),
+        cache=cache or default_cache(folder),
+        now=datetime.now(timezone.utc),
+        tell=lambda line: say(line, stderr=True),
+        step=lambda *_: None,
+    )
     console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+    if not console.is_terminal:
+        yield around
+        return
+    with Progress(console=console, transient=True) as progress:
         task = progress.add_task("reading the index", total=None)
-        yield Surroundings(
-            index=Index(index_url),
-            cache=cache or default_cache(folder),
-            now=datetime.now(timezone.utc),
-            tell=lambda line: say(line, stderr=True),
-            step=lambda what, done, total: progress.update(task, description=what, completed=done, total=total),
-        )
+
+        def step(what: str, done: int, total: int) -> None:
+            progress.update(task, description=what, completed=done, total=total)
+
+        yield replace(around, step=step)
 
 
 def fetch_stock(stock: Stock, wanted: Mapping[Version, Mapping[str, str]], around: Surroundings) -> None:
