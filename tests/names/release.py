@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import version
@@ -11,7 +13,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from litellm import BadRequestError, Router
+from litellm import BadRequestError, ContextWindowExceededError, InternalServerError, Router
 
 from litellm_patch.names import Release
 
@@ -30,7 +32,15 @@ ADMIN = {"user_api_key_auth": SimpleNamespace(user_role="proxy_admin")}
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What this release has beyond the names themselves."""
+    """What this release has beyond the names themselves.
+
+    Attributes:
+        python_matcher: what looks a chain up is Python, so that its calls can be counted.
+        ids_of_other_teams: a request by a deployment's id is served whoever owns the deployment.
+        malformed_lists: a request that brings a list along with other than chains and names in it is served.
+        malformed_aliases: an alias whose value has no name is as good as none.
+        follows_changes: a request that is under way sees what comes and goes; else it keeps to what it began with.
+    """
 
     refusal_gate: bool
     stream_gate: bool
@@ -41,6 +51,11 @@ class Capabilities:
     sync_calls_know_teams: bool
     admin_across_teams: bool
     forgets_wildcards: bool
+    python_matcher: bool
+    ids_of_other_teams: bool
+    malformed_lists: bool
+    malformed_aliases: bool
+    follows_changes: bool
 
 
 @functools.cache
@@ -63,6 +78,11 @@ def capabilities() -> Capabilities:
         admin_across_teams=_routes_to("probe-only", "model_name_probe_4", caller=ADMIN),
         sync_calls_know_teams=_sync_routing_knows_teams(),
         forgets_wildcards=_forgets_wildcards(),
+        python_matcher=not compiled,
+        ids_of_other_teams=_serves("id-of-probe", metadata={"user_api_key_team_id": "stranger"}),
+        malformed_lists=_serves("plain", fallbacks=[5]),
+        malformed_aliases=not compiled,
+        follows_changes=not compiled,
     )
 
 
@@ -93,6 +113,8 @@ def release() -> Release:
         default_knows_teams=_routes_to("nobody", "model_name_probe_3", fallbacks=[{"*": ["default"]}]),
         refusals_fall_back=capabilities().refusal_gate,
         gates_skip_attempted=hasattr(handlers, "has_unattempted_fallback_target"),
+        context_window_falls_through=_context_window_falls_through(),
+        admin_by_first_name=capabilities().admin_across_teams and not _serves_hops_of_admins(),
         inferred=_inferred(handlers, "gpt-4.1", "openai"),
     )
 
@@ -179,6 +201,61 @@ def _forgets_wildcards() -> bool:
     router = Router(model_list=[entry])
     router.delete_deployment(id="probe")
     return _routed_names(router, "probe/x", TEAM) is None
+
+
+def _serves(model: str, **request: Any) -> bool:
+    """Whether a request is served."""
+    owned = _owned("model_name_probe_1", "public", {"model": "openai/none", "api_key": "unused"})
+    owned["model_info"] = {**cast("dict[str, str]", owned["model_info"]), "id": "id-of-probe"}
+    plain = {"model_name": "plain", "litellm_params": {"model": "openai/none", "api_key": "unused"}}
+    router = Router(model_list=[owned, plain])
+    try:
+        router.completion(model=model, messages=[], mock_response="served", num_retries=0, **request)
+    except (BadRequestError, ValueError):  # of these is the error that says that no deployment is available
+        return False
+    return True
+
+
+def _context_window_falls_through() -> bool:
+    """Whether a context window list without a chain for the request leaves it to the general list."""
+    params = {"model": "openai/none", "api_key": "unused"}
+    full = {**params, "mock_response": "litellm.ContextWindowExceededError"}
+    router = Router(
+        model_list=[
+            {"model_name": "full", "litellm_params": full},
+            {"model_name": "other", "litellm_params": {**params, "mock_response": "answer"}},
+        ],
+        fallbacks=[{"full": ["other"]}],
+        context_window_fallbacks=[{"nobody": ["other"]}],
+        num_retries=0,
+    )
+    try:
+        response = router.completion(model="full", messages=[])
+    except ContextWindowExceededError:
+        return False
+    assert response.choices[0].message.content == "answer"
+    return True
+
+
+def _serves_hops_of_admins() -> bool:
+    """Whether a proxy admin's request that names nobody's deployment falls back to what only one team has."""
+    params = {"model": "openai/none", "api_key": "unused"}
+    router = Router(
+        model_list=[
+            {"model_name": "down", "litellm_params": {**params, "mock_response": "litellm.InternalServerError"}},
+            _owned("model_name_probe_1", "probe-only", {**params, "mock_response": "answer"}),
+        ],
+        fallbacks=[{"down": ["probe-only"]}],
+        num_retries=0,
+    )
+    request = router.acompletion(model="down", messages=[], metadata=dict(ADMIN))
+    with ThreadPoolExecutor(1) as pool:  # a test may have a loop of its own here
+        try:
+            response = pool.submit(asyncio.run, request).result()
+        except InternalServerError:
+            return False
+    assert response.choices[0].message.content == "answer"
+    return True
 
 
 def _owned(model_name: str, public_name: str, params: dict[str, str]) -> dict[str, object]:
