@@ -132,12 +132,17 @@ def written_out(world: Drawn, walked: Sequence[tuple[str, str, str]], release: R
         release: how this release walks.
 
     Returns:
-        A world in which stock should need as many calls as the patch in the one given; none if a name has found one
-        chain as it was sent and another at a hop, which no configuration can say.
+        A world in which stock should need as many calls as the patch in the one given; none if no configuration can
+        say it: a name has found one chain as it was sent and another at a hop, or it has found one in the context
+        window list, and a hop that knows the name one in the general list, which that key would stand in the way of.
     """
     walked = list(dict.fromkeys(walked))
     if len({(sent, name) for sent, _, name in walked}) < len(walked):
         return None
+    if release.context_window_falls_through:
+        keyed = {sent for sent, _, name in walked if name == "context_window_fallbacks"}
+        if any(name == "fallbacks" and keyed & {sent, world.model} for sent, _, name in walked):
+            return None
     chains = {name: list(entries) for name, entries in world.chains.items()}
     for sent, key, name in walked:
         derived = next(entry[key] for entry in world.chains[name] if key in entry)

@@ -40,6 +40,7 @@ class Capabilities:
         malformed_lists: a request that brings a list along with other than chains and names in it is served.
         malformed_aliases: an alias whose value has no name is as good as none.
         follows_changes: a request that is under way sees what comes and goes; else it keeps to what it began with.
+        new_providers: a provider that is registered after litellm was imported is stripped from a name too.
     """
 
     refusal_gate: bool
@@ -56,6 +57,7 @@ class Capabilities:
     malformed_lists: bool
     malformed_aliases: bool
     follows_changes: bool
+    new_providers: bool
 
 
 @functools.cache
@@ -83,6 +85,7 @@ def capabilities() -> Capabilities:
         malformed_lists=_serves("plain", fallbacks=[5]),
         malformed_aliases=not compiled,
         follows_changes=not compiled,
+        new_providers=not compiled,
     )
 
 
