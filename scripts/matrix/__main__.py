@@ -8,14 +8,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import InvalidVersion
 from rich.console import Console
 
 from litellm_patch.errors import LitellmPatchError
 from litellm_patch.ledger import bundled_folder, load_ledger
 from matrix.cell import run_cell
 from matrix.each import conclude, run_each
-from matrix.environment import UntrustedEnvironmentError
+from matrix.environment import ARMS, REBUILT, UntrustedEnvironmentError, find_release
 from matrix.selection import SELECTIONS, Shard, select
 
 if TYPE_CHECKING:
@@ -58,10 +58,11 @@ def main(arguments: Sequence[str]) -> int:
     which.add_argument("--release", help="one release")
     which.add_argument("--select", choices=SELECTIONS, default="ends", help="which releases (default: %(default)s)")
     parser.add_argument("--shard", type=shard_of, default=Shard(1, 1), help="which part of them, such as 2/4")
+    parser.add_argument("--rebuilt", action="store_true", help="a third arm: stock but for an extension built here")
     options, pytest_arguments = parser.parse_known_args(arguments)
     try:
         ledger = load_ledger(bundled_folder())
-        chosen = [ledger.find(Version(options.release))] if options.release else select(ledger.releases, options.select)
+        chosen = [find_release(options.release)] if options.release else select(ledger.releases, options.select)
     except (LitellmPatchError, UntrustedEnvironmentError, InvalidVersion) as error:
         sys.stderr.write(f"error: {error}\n")
         return 2
@@ -70,7 +71,10 @@ def main(arguments: Sequence[str]) -> int:
     results = None if pytest_arguments else options.results
     folder = options.folder.resolve() / f"shard-{options.shard.number}-of-{options.shard.count}"
     console = Console(soft_wrap=True, highlight=False, markup=False)
-    failed = run_each(releases, lambda release: run_cell(release, folder, results, pytest_arguments), console, "cells")
+    arms = (*ARMS, REBUILT) if options.rebuilt else ARMS
+    failed = run_each(
+        releases, lambda release: run_cell(release, folder, results, pytest_arguments, arms), console, "cells"
+    )
     return conclude(releases, failed, console, "cells")
 
 

@@ -1,0 +1,1 @@
+"""What keeps the patches alive: nothing of it ships."""
