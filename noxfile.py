@@ -9,6 +9,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
 import nox
@@ -20,8 +22,11 @@ nox.options.error_on_missing_interpreters = True
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 LEDGER = nox.project.load_toml("patches/releases.toml")["releases"]
+COMPILED = [entry["version"] for entry in nox.project.load_toml("scripts/upkeep/compiled/releases.toml")["releases"]]
+PATHS = {"PYTHONPATH": "scripts:."}
 RESULTS = ".cache/results"
-SCRIPTS = {"PYTHONPATH": "scripts"}
+QUICK = ("patching", "model", "mutants", "doctor", "documents", "rooms")  # what needs no release of LiteLLM
+TOOLS = (*QUICK, "environments")
 
 
 @nox.session
@@ -42,12 +47,20 @@ def types(session: nox.Session) -> None:
     session.run("mypy", "scripts", "tests", "noxfile.py")
 
 
+@nox.session(default=False)
+def quick(session: nox.Session) -> None:
+    """Test what needs no release of LiteLLM, in about a minute: after any change."""
+    install(session, "test", "matrix")
+    folders = (f"tests/{folder}" for folder in QUICK)
+    session.run("pytest", "--numprocesses=auto", "-m", "not slow", *session.posargs, *folders, env=PATHS)
+
+
 @nox.session
 def tools(session: nox.Session) -> None:
-    """Test the tools and the environments; arguments go to pytest."""
-    session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "test", "matrix"))
-    folders = (f"tests/{folder}" for folder in ("patching", "environments", "model", "mutants", "doctor", "documents"))
-    session.run("pytest", *(session.posargs or ("--numprocesses=auto", *folders)), env=SCRIPTS)
+    """Test the tool, the model, the doctor, the documents and the environments; arguments go to pytest."""
+    install(session, "test", "matrix")
+    folders = (f"tests/{folder}" for folder in TOOLS)
+    session.run("pytest", *(session.posargs or ("--numprocesses=auto", *folders)), env=PATHS)
 
 
 @nox.session
@@ -59,20 +72,15 @@ def edges(session: nox.Session) -> None:
 @nox.session
 def proxy(session: nox.Session) -> None:
     """Test the real proxy, stock beside patched, of three releases; or say ``-- --select ends``."""
-    run_proxy(session, "--results", ".cache/proxy")
+    install(session, "matrix", "proxy")
+    run_room(session, "proxy", *cells(session), "--results", ".cache/proxy")
 
 
 @nox.session(default=False)
 def proxy_db(session: nox.Session) -> None:
     """Test the real proxy with a database, in the releases of ``proxy``; needs PostgreSQL's programs, node and npm."""
-    run_proxy(session, "--results", ".cache/proxy_db", "--database")
-
-
-def run_proxy(session: nox.Session, *arguments: str) -> None:
-    """Run the tests of the real proxy, in environments of this session's own."""
-    session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "matrix", "proxy"))
-    arguments = ("--folder", f"{session.virtualenv.location}/cells", *arguments, *session.posargs)
-    session.run("python", "-m", "proxy", *arguments, env={"PYTHONPATH": "scripts:tests"})
+    install(session, "matrix", "proxy")
+    run_room(session, "proxy", *cells(session), "--results", ".cache/proxy_db", "--database")
 
 
 @nox.session(default=False)
@@ -88,89 +96,118 @@ def pythons(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
-@nox.parametrize("litellm", [entry["version"] for entry in LEDGER])
+@nox.parametrize("litellm", [*(entry["version"] for entry in LEDGER), *COMPILED])
 def names(session: nox.Session, litellm: str) -> None:
     """Test names and chains in one release, on stock and patched; arguments go to pytest."""
+    if litellm in COMPILED:
+        need_cargo(session)
     run_matrix(session, "--release", litellm)
+
+
+@nox.session
+def compiled(session: nox.Session) -> None:
+    """Test names and chains in the newest release whose Router is compiled; ``-- --rebuilt`` adds an arm built here."""
+    need_cargo(session)
+    run_matrix(session, "--release", COMPILED[-1])
+
+
+def run_matrix(session: nox.Session, *arguments: str) -> None:
+    """Run cells of the matrix, in environments of this session's own."""
+    install(session, "matrix")
+    run_room(session, "cells", *cells(session), "--results", RESULTS, *arguments)
 
 
 @nox.session(default=False)
 def mutants(session: nox.Session) -> None:
     """Prove the suite by wrong patches that it must notice, in both ends of each range or ``-- --release 1.98.1``."""
-    session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "matrix"))
-    folders = ("--folder", f"{session.virtualenv.location}/cells", "--results", ".cache/mutants")
-    session.run("python", "-m", "mutants", *folders, *session.posargs, env={"PYTHONPATH": "scripts:tests"})
-
-
-def run_matrix(session: nox.Session, *arguments: str) -> None:
-    """Run cells of the matrix, in environments of this session's own."""
-    session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "matrix"))
-    folders = ("--folder", f"{session.virtualenv.location}/cells", "--results", RESULTS)
-    session.run("python", "-m", "matrix", *folders, *arguments, *session.posargs, env=SCRIPTS)
+    install(session, "matrix")
+    run_room(session, "mutants", *cells(session), "--results", ".cache/mutants")
 
 
 @nox.session(default=False)
 def table(session: nox.Session) -> None:
     """Write the compatibility table and chart from the last results; ``-- --check`` only looks."""
-    session.install("-e", ".")
-    session.run("python", "-m", "matrix.table", "--results", RESULTS, *session.posargs, env=SCRIPTS)
+    install(session)
+    run_room(session, "table", "--results", RESULTS)
 
 
 @nox.session(default=False)
 def pictures(session: nox.Session) -> None:
     """Draw the pictures of the tool at work."""
-    session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "matrix"))
-    session.run("python", "-m", "pictures", env=SCRIPTS)
+    install(session, "matrix")
+    run_room(session, "pictures")
+
+
+@nox.session(default=False)
+def releases(session: nox.Session) -> None:
+    """Keep the ledger: ``-- check`` says what is missing or untrue, ``-- update`` writes it, ``-- prove`` proves it."""
+    install(session, "maintain")
+    run_room(session, "releases")
 
 
 @nox.session(default=False)
 def apply_all(session: nox.Session) -> None:
     """Prove each patch on every release of the ledger: applied strictly, judged by its syntax tree, reverted."""
-    session.install("-e", ".[maintain]")
-    session.run("litellm-patch", "releases", "check", "--offline")
-    session.run("litellm-patch", "releases", "prove", *session.posargs)
-
-
-@nox.session(default=False)
-def upstream(session: nox.Session) -> None:
-    """Make the pull request for upstream, checked by its tools, tried on both arms; ``-- --write`` keeps the proof."""
-    session.install("-e", ".[maintain]", *nox.project.dependency_groups(PYPROJECT, "matrix", "upstream"))
-    folders = ("--folder", f"{session.virtualenv.location}/submission", "--output", ".cache/upstream")
-    session.run("python", "-m", "submission", *folders, *session.posargs, env={"PYTHONPATH": "scripts:tests"})
-
-
-@nox.session(default=False)
-def upstream_tests(session: nox.Session) -> None:
-    """Compare both arms by upstream's own tests, offline: ``-- PATH`` names a checkout of theirs."""
-    session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "matrix"))
-    folder = f"{session.virtualenv.location}/cells"
-    session.run(
-        *("python", "-m", "submission.comparing", "--folder", folder),
-        *session.posargs,
-        env={"PYTHONPATH": "scripts:tests"},
-    )
+    install(session, "maintain")
+    session.run("python", "-m", "upkeep", "releases", "check", "--offline", env=PATHS)
+    run_room(session, "releases", "prove")
 
 
 @nox.session(default=False)
 def port(session: nox.Session) -> None:
     """Carry the newest patch over to a release that the ledger lacks: ``-- VERSION``, ``-- --continue``."""
-    session.install("-e", ".[maintain]", *nox.project.dependency_groups(PYPROJECT, "matrix"))
-    session.run("litellm-patch", "port", *session.posargs)
+    install(session, "maintain", "matrix")
+    run_room(session, "port")
+
+
+@nox.session(default=False)
+def upstream(session: nox.Session) -> None:
+    """Make the pull request for upstream, checked by its tools, tried on both arms; ``-- --write`` keeps the proof."""
+    install(session, "maintain", "matrix", "upstream")
+    run_room(session, "upstream", "--folder", f"{session.virtualenv.location}/upstream", "--output", ".cache/upstream")
+
+
+@nox.session(default=False)
+def upstream_tests(session: nox.Session) -> None:
+    """Compare both arms by upstream's own tests, offline: ``-- PATH`` names a checkout of theirs."""
+    install(session, "matrix")
+    run_room(session, "upstream-tests", *cells(session))
 
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Measure requests on stock and on both patches in turns, and the tool; ``-- --quick --select ends``."""
-    session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "matrix", "bench"))
-    folder = f"{session.virtualenv.location}/cells"
-    session.run("python", "-m", "bench", "--folder", folder, *session.posargs, env={"PYTHONPATH": "scripts:tests"})
+    install(session, "matrix", "bench")
+    run_room(session, "bench", *cells(session))
 
 
 @nox.session(default=False)
 def demo(session: nox.Session) -> None:
     """Show the main job: upstream's failing requests before and after the patch; an argument names the release."""
-    session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "matrix"))
-    session.run("python", "-m", "demo", *session.posargs, env=SCRIPTS)
+    install(session, "matrix")
+    run_room(session, "demo")
+
+
+def need_cargo(session: nox.Session) -> None:
+    """Skip a session that builds the compiled Router where there is no Rust; on a CI that is an error."""
+    if shutil.which("cargo") is None:
+        stop = session.error if os.environ.get("CI") == "true" else session.skip
+        stop("cargo was not found, and the compiled Router is built with it: install Rust from https://rustup.rs")
+
+
+def install(session: nox.Session, *groups: str) -> None:
+    """Install the tool and what these groups of pyproject.toml list."""
+    session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, *groups) if groups else ())
+
+
+def cells(session: nox.Session) -> tuple[str, str]:
+    """Where a session makes the environments of releases."""
+    return "--folder", f"{session.virtualenv.location}/cells"
+
+
+def run_room(session: nox.Session, room: str, *arguments: str) -> None:
+    """Run a room of ``scripts/upkeep``; what follows ``--`` on nox's command line comes last."""
+    session.run("python", "-m", "upkeep", room, *arguments, *session.posargs, env=PATHS)
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""What keeps the patches alive: nothing of it ships."""
+"""What a maintainer runs; each room behind one nox session, none of it shipped."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from doctor.clinic import Clinic, configuration
+from tests.doctor.clinic import Clinic, configuration
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
-from doctor.clinic import SECRETS
+from tests.doctor.clinic import SECRETS
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -33,7 +33,7 @@ class StandIn:
         self.methods: set[str] = set()
         stand_in = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class StandInHandler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 stand_in.methods.add(self.command)
                 stand_in.asked.append(self.path)
@@ -55,7 +55,7 @@ class StandIn:
             def log_message(self, *_: object) -> None:
                 """Say nothing."""
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), StandInHandler)
 
     @property
     def url(self) -> str:

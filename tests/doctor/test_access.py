@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from doctor.clinic import ACME_1, ACME_2, configuration
+from tests.doctor.clinic import ACME_1, ACME_2, configuration
 
 if TYPE_CHECKING:
-    from doctor.clinic import Clinic
+    from tests.doctor.clinic import Clinic
 
 SETTING = "enforce_fallback_model_access"
 

@@ -9,18 +9,18 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from packaging.version import Version
 
-from doctor.clinic import ACME_1, ACME_2, Clinic, configuration, model
 from litellm_patch.cli import main
-from litellm_patch.doctor.abilities import release_at
 from litellm_patch.doctor.callers import EXAMPLE, requests_of
 from litellm_patch.doctor.judging import KeyKind, Verdict, judge
 from litellm_patch.doctor.settings import Settings, read_settings
-from litellm_patch.ledger import bundled_folder, load_ledger
-from litellm_patch.names import CATCH_ALL, Kind, Release, Rules, find_chain, find_request_chain
-from model.releases import releases
-from names.examples import EXAMPLES, Example
-from names.worlds import World, worlds
-from patching.factory import make_world
+from litellm_patch.model.abilities import release_at
+from litellm_patch.model.names import CATCH_ALL, Kind, Routing, Rules, find_chain, find_request_chain
+from litellm_patch.patching.ledger import bundled_folder, load_ledger
+from tests.doctor.clinic import ACME_1, ACME_2, Clinic, configuration, model
+from tests.model.releases import releases
+from tests.names.examples import EXAMPLES, Example
+from tests.names.worlds import World, worlds
+from tests.patching.factory import make_world
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -241,7 +241,7 @@ def test_the_contract_s_examples(example: Example) -> None:
 
 @settings(max_examples=150, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
 @given(world=worlds(), release=releases())
-def test_in_any_world_the_requests_of_a_chain_are_those_whose_lookup_finds_it(world: World, release: Release) -> None:
+def test_in_any_world_the_requests_of_a_chain_are_those_whose_lookup_finds_it(world: World, release: Routing) -> None:
     """Its word is the model's: nothing is reached that is not found, nothing is found that is not reached."""
     found = Settings(world.config, {})
     judgements = judge(found, release)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from doctor.clinic import ACME_1, Clinic, model
+from tests.doctor.clinic import ACME_1, Clinic, model
 
 
 def test_a_team_s_public_name(clinic: Clinic) -> None:

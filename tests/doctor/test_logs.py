@@ -9,9 +9,9 @@ import tracemalloc
 
 import pytest
 
-from doctor.clinic import ACME_1, SECRETS, Clinic
 from litellm_patch.doctor import logs
 from litellm_patch.doctor.logs import read_log
+from tests.doctor.clinic import ACME_1, SECRETS, Clinic
 
 OLD = "INFO: No fallback model group found for original model_group={}. Fallbacks=[{{'a': ['b']}}]"
 LADDER = "INFO: No fallback model group found for lookup_groups={}. Fallbacks=[{{'a': ['b']}}]"
@@ -128,5 +128,5 @@ def test_any_bytes_are_a_log() -> None:
 
 
 def test_a_log_that_cannot_be_read(clinic: Clinic) -> None:
-    assert "No such file" in clinic.refused(54, "--log", clinic.folder / "absent.log")
-    assert "cannot be read" in clinic.refused(54, "--log", clinic.folder)
+    assert "No such file" in clinic.refused(1, "--log", clinic.folder / "absent.log")
+    assert "cannot be read" in clinic.refused(1, "--log", clinic.folder)

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from doctor.stand_in import KEY, StandIn, proxy_1_83
-from doctor.test_logs import OLD
-from doctor.test_verify import make_environment
 from litellm_patch.doctor.judging import Verdict
 from litellm_patch.errors import DEAD
-from patching.factory import World, make_world
+from tests.doctor.stand_in import KEY, StandIn, proxy_1_83
+from tests.doctor.test_logs import OLD
+from tests.doctor.test_verify import make_environment
+from tests.patching.factory import Installation, make_world
 
 if TYPE_CHECKING:
-    from doctor.clinic import Clinic
+    from tests.doctor.clinic import Clinic
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 SECTION = README.partition("\n## See it before it bites\n")[2].partition("\n## ")[0]
@@ -45,7 +45,7 @@ def test_each_command(clinic: Clinic, command: str) -> None:
         run(clinic, world, command.replace("http://127.0.0.1:4000", proxy.url))
 
 
-def run(clinic: Clinic, world: World, command: str) -> None:
+def run(clinic: Clinic, world: Installation, command: str) -> None:
     """Run a command of the page in a shell; all that it needs is there."""
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
     environ = {**os.environ, "PATH": path, "LITELLM_PROXY_API_KEY": KEY}

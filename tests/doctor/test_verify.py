@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from doctor.clinic import Clinic, configuration
-from patching.factory import write_install
+from tests.doctor.clinic import Clinic, configuration
+from tests.patching.factory import write_install
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -93,7 +93,7 @@ def test_disagreement(clinic: Clinic) -> None:
     env = make_environment(clinic.folder, first="settings['fallbacks'] = ()")
     result = clinic.run(clinic.path, "--target", env, "--verify", "--json")
     answer = json.loads(result.stdout)
-    assert (result.exit_code, answer["exit_code"]) == (56, 56)
+    assert (result.exit_code, answer["exit_code"]) == (1, 1)
     assert [(d["request"]["model"], d["expected"], d["answered_by"]) for d in answer["disagreements"]] == [
         ("prod", ["claude"], None)
     ]
@@ -113,17 +113,17 @@ def test_disagreement(clinic: Clinic) -> None:
 )
 def test_a_router_that_cannot_be_asked(clinic: Clinic, first: str, words: str) -> None:
     env = make_environment(clinic.folder, first)
-    assert words in clinic.refused(55, clinic.path, "--target", env, "--verify")
+    assert words in clinic.refused(1, clinic.path, "--target", env, "--verify")
 
 
 def test_a_target_without_an_interpreter(clinic: Clinic) -> None:
     env = make_environment(clinic.folder)
     assert "is no environment with an interpreter" in clinic.refused(
-        55, clinic.path, "--target", next(env.glob("lib/*/site-packages")), "--verify"
+        1, clinic.path, "--target", next(env.glob("lib/*/site-packages")), "--verify"
     )
     for path in (env / "bin").glob("python*"):
         path.unlink()
-    assert "is no environment with an interpreter" in clinic.refused(55, clinic.path, "--target", env, "--verify")
+    assert "is no environment with an interpreter" in clinic.refused(1, clinic.path, "--target", env, "--verify")
 
 
 def test_verify_needs_a_target_and_a_configuration(clinic: Clinic) -> None:

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from doctor.test_readme import COMMANDS as OF_THE_DOCTOR
-from documents.pages import ROOT, commands, our_own, pages, quoted
 from litellm_patch.cli import main
 from litellm_patch.errors import DEAD
-from litellm_patch.target import find_target
-from matrix.environment import create, find_release
-from patching.test_docker_recipe import PREPARE as OF_THE_DOCKER_RECIPE
-from patching.test_docker_recipe import RELEASE, make_image
+from litellm_patch.patching.finding import find_target
+from tests.doctor.test_readme import COMMANDS as OF_THE_DOCTOR
+from tests.documents.pages import ROOT, commands, our_own, pages, quoted
+from tests.patching.test_docker_recipe import PREPARE as OF_THE_DOCKER_RECIPE
+from tests.patching.test_docker_recipe import RELEASE, make_image
+from upkeep.cells.environment import create, find_release
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 OF_CI = re.findall(r"(?m)^python3 .*$", (ROOT / ".ci" / "run").read_text(encoding="utf-8"))
@@ -80,27 +80,27 @@ def test_each_command_is_run_somewhere() -> None:
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def workdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of an operator: an environment with a litellm, a vendored one, a pip, and what pip downloads."""
-    desk = tmp_path_factory.mktemp("desk")
-    make_image(desk / "pip", "--seed", litellm=False)
-    make_image(desk / ".venv")
-    site = find_target(desk / ".venv").package.parent
-    vendored = desk / "third_party" / "litellm"
+    workdir = tmp_path_factory.mktemp("workdir")
+    make_image(workdir / "pip", "--seed", litellm=False)
+    make_image(workdir / ".venv")
+    site = find_target(workdir / ".venv").package.parent
+    vendored = workdir / "third_party" / "litellm"
     for folder in ("litellm", f"litellm-{RELEASE}.dist-info"):
         shutil.copytree(site / folder, vendored / folder)
     ((download, _),) = DIFFERENCE
-    _type(download.replace("VERSION", RELEASE), desk)
-    return desk
+    _type(download.replace("VERSION", RELEASE), workdir)
+    return workdir
 
 
-def _type(command: str, desk: Path, code: int | None = None) -> str:
-    """Run a command at the operator's desk, or in the clone what installs from there; what it printed."""
-    path = os.pathsep.join((str(desk / "pip" / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]))
+def _type(command: str, workdir: Path, code: int | None = None) -> str:
+    """Run a command at the operator's workdir, or in the clone what installs from there; what it printed."""
+    path = os.pathsep.join((str(workdir / "pip" / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]))
     done = subprocess.run(  # noqa: S602 - the documents' own commands
-        command.replace("/opt", str(desk)).replace("/usr/bin/python3", str(desk / ".venv" / "bin" / "python")),
+        command.replace("/opt", str(workdir)).replace("/usr/bin/python3", str(workdir / ".venv" / "bin" / "python")),
         shell=True,
-        cwd=ROOT if command.startswith("pip install") else desk,
+        cwd=ROOT if command.startswith("pip install") else workdir,
         env={**os.environ, "PATH": path},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -128,27 +128,27 @@ def test_five_minutes(tmp_path: Path) -> None:
 @pytest.mark.skipif(
     sys.platform != "linux" or os.uname().machine != "x86_64", reason="one command names a wheel for it"
 )
-def test_an_operator_s_commands_in_their_order(desk: Path) -> None:
-    said = {command: _type(command, desk) for command in OF_AN_OPERATOR}
+def test_an_operator_s_commands_in_their_order(workdir: Path) -> None:
+    said = {command: _type(command, workdir) for command in OF_AN_OPERATOR}
     assert all(said.values())
     assert f"litellm {RELEASE}" in said["litellm-patch apply third_party/litellm"]
-    assert (desk / "pip" / "bin" / "litellm-patch").is_file()
+    assert (workdir / "pip" / "bin" / "litellm-patch").is_file()
 
 
-def test_the_commands_of_the_optional_patch(desk: Path) -> None:
-    _type("pip install '.[maintain]'", desk)  # as the section before says of wheels
+def test_the_commands_of_the_optional_patch(workdir: Path) -> None:
+    _type("pip install '.[maintain]'", workdir)  # as the section before says of wheels
 
     for number, command in enumerate(OF_THE_OPTION):
-        _type(command, desk)
+        _type(command, workdir)
         if number == 0:
-            assert "matching" in _type("litellm-patch status .venv", desk, 0)
-    assert list(desk.rglob(f"litellm-{RELEASE}+fallbacknames.1.matching-*.whl"))
+            assert "matching" in _type("litellm-patch status .venv", workdir, 0)
+    assert list(workdir.rglob(f"litellm-{RELEASE}+fallbacknames.1.matching-*.whl"))
 
 
-def test_the_command_that_shows_a_difference(desk: Path) -> None:
+def test_the_command_that_shows_a_difference(workdir: Path) -> None:
     ((_, show),) = DIFFERENCE
-    (wheel,) = desk.glob(f"litellm-{RELEASE}-*.whl")
-    _type(show.replace("WHEEL", wheel.name), desk)
+    (wheel,) = workdir.glob(f"litellm-{RELEASE}-*.whl")
+    _type(show.replace("WHEEL", wheel.name), workdir)
 
 
 SESSIONS = set(re.findall(r"(?m)^def (\w+)\(session: ", (ROOT / "noxfile.py").read_text(encoding="utf-8")))

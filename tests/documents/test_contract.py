@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from documents.pages import ROOT, rows
-from litellm_patch.doctor.abilities import release_at
-from litellm_patch.ledger import bundled_folder, load_ledger
-from litellm_patch.names import Config, Deployment, Failure, Kind, Request, Rules, predict
-from matrix.selection import select
+from litellm_patch.model.abilities import release_at
+from litellm_patch.model.names import Config, Deployment, Failure, Kind, Request, Rules, predict
+from litellm_patch.patching.ledger import bundled_folder, load_ledger
+from tests.documents.pages import ROOT, rows
+from upkeep.cells.selection import select
 
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence

@@ -10,9 +10,9 @@ import pytest
 from click.testing import CliRunner
 
 from litellm_patch.cli import main
-from pictures import DRAWINGS
-from pictures.doctor import COMMAND, MODEL, ROOT, TEAM, draw_chains, draw_request
-from pictures.terminal import WIDTH
+from upkeep.pictures import DRAWINGS
+from upkeep.pictures.doctor import COMMAND, MODEL, ROOT, TEAM, draw_chains, draw_request
+from upkeep.pictures.terminal import WIDTH
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from documents.pages import ROOT, links, our_own, pages, quoted
+from tests.documents.pages import ROOT, links, our_own, pages, quoted
 
 if TYPE_CHECKING:
     from pathlib import Path

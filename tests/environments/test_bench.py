@@ -7,9 +7,10 @@ from collections import Counter
 from itertools import groupby
 from typing import Any
 
-from bench.cases import A_NAME_EACH, CHAINS, NAMES, ONE_NAME, POSITIONS, TEAMS, USUAL, cases
-from bench.measuring import interleave, summary
-from bench.readme import ROOT, main, table
+from upkeep.bench.cases import A_NAME_EACH, CHAINS, NAMES, ONE_NAME, POSITIONS, TEAMS, USUAL, cases
+from upkeep.bench.measuring import interleave, summary
+from upkeep.bench.readme import ROOT, table
+from upkeep.command import run
 
 
 class Clock:
@@ -61,7 +62,7 @@ def test_ratios_are_of_the_same_round() -> None:
 
 
 def test_the_table_in_readme_is_of_the_run_that_is_kept() -> None:
-    assert main(["--check"]) == 0
+    assert run("bench-table", "--check") == 0
     content = json.loads((ROOT / "docs" / "bench.json").read_bytes())
     assert f"Measured {content['measured']}" in table(content)
 

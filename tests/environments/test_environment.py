@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from litellm_patch.ledger import bundled_folder, load_ledger
-from litellm_patch.target import State, find_target, sha256
-from matrix.environment import Environment, UntrustedEnvironmentError, apply_patch, create, ready
+from litellm_patch.patching.files import sha256
+from litellm_patch.patching.finding import find_target
+from litellm_patch.patching.judging import State
+from litellm_patch.patching.ledger import bundled_folder, load_ledger
+from upkeep.cells.environment import Environment, UntrustedEnvironmentError, apply_patch, create, ready
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from litellm_patch.ledger import Release
+    from litellm_patch.patching.ledger import Release
 
 
 @pytest.fixture(scope="module")

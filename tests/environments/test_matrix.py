@@ -15,20 +15,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.version import Version
 
-from litellm_patch.ledger import Ledger, bundled_folder, load_ledger
-from matrix import __main__ as run
-from matrix import table
-from matrix.breakage import Breakage, find_breakage
-from matrix.cell import run_cell
-from matrix.chart import draw
-from matrix.environment import ROOT, Environment, UntrustedEnvironmentError
-from matrix.result import CellResult, read_results, write_result
-from matrix.selection import SELECTIONS, Shard, select
+from litellm_patch.patching.ledger import Ledger, bundled_folder, load_ledger
+from upkeep.cells import table
+from upkeep.cells.breakage import Breakage, find_breakage
+from upkeep.cells.cell import run_cell
+from upkeep.cells.chart import draw
+from upkeep.cells.environment import ROOT, Environment, UntrustedEnvironmentError
+from upkeep.cells.result import CellResult, read_results, write_result
+from upkeep.cells.selection import SELECTIONS, Shard, select
+from upkeep.command import run
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from litellm_patch.ledger import Release
+    from litellm_patch.patching.ledger import Release
 
 ARMS = {"stock": {"passed": 3, "xfailed": 2}, "patched": {"passed": 5, "skipped": 1}}
 
@@ -76,7 +76,7 @@ def test_selections_grow(ledger: Ledger) -> None:
 @pytest.mark.parametrize("shard", ["0/2", "3/2", "1/0", "1", "a/b", "-1/2", ""])
 def test_a_shard_that_is_none_is_refused(shard: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
-        run.main(["--folder", str(tmp_path), "--results", str(tmp_path), f"--shard={shard}"])
+        run("cells", *["--folder", str(tmp_path), "--results", str(tmp_path), f"--shard={shard}"])
 
     assert stopped.value.code == 2
     assert "is no shard; the second of four is 2/4" in capsys.readouterr().err
@@ -88,7 +88,7 @@ def test_a_shard_that_is_none_is_refused(shard: str, tmp_path: Path, capsys: pyt
 def test_a_release_that_cannot_be_run_is_refused(
     release: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run.main(["--folder", str(tmp_path), "--results", str(tmp_path), f"--release={release}"]) == 2
+    assert run("cells", *["--folder", str(tmp_path), "--results", str(tmp_path), f"--release={release}"]) == 2
 
     assert message in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
@@ -107,7 +107,7 @@ def test_a_run_says_which_cells_are_wrong_and_goes_on(
     monkeypatch.setattr(run, "load_ledger", lambda _: ledger)
     monkeypatch.setattr(run, "run_cell", cell)
 
-    assert run.main(["--folder", str(tmp_path), "--results", str(tmp_path), "--select", "edges"]) == 1
+    assert run("cells", *["--folder", str(tmp_path), "--results", str(tmp_path), "--select", "edges"]) == 1
 
     assert ran == [str(ledger.releases[0].version), str(ledger.releases[-1].version)]
     assert "1 of 2 cells" in (said := capsys.readouterr().out)
@@ -124,7 +124,7 @@ def test_a_part_of_the_tests_is_no_result(ledger: Ledger, tmp_path: Path, monkey
     monkeypatch.setattr(run, "run_cell", cell)
     oldest = str(ledger.releases[0].version)
 
-    run.main(["--folder", str(tmp_path), "--results", str(tmp_path), "--release", oldest, "-k", "x"])
+    run("cells", *["--folder", str(tmp_path), "--results", str(tmp_path), "--release", oldest, "-k", "x"])
 
     assert kept == [None]
 
@@ -312,17 +312,17 @@ def test_check_finds_each_stale_file_and_writes_none(
 ) -> None:
     monkeypatch.setattr(table, "load_ledger", lambda _: small)
     project = _project(tmp_path, small)
-    assert table.main(["--check"], project) == 0
+    assert run("table", "--root", project, *["--check"]) == 0
     for name in (table.README, table.CHART):
         path = project / name
         right = path.read_text()
         path.write_text(wrong := right.replace("2", "7", 1))
 
-        assert table.main(["--check"], project) == 1
+        assert run("table", "--root", project, *["--check"]) == 1
         assert f"{name} would be written otherwise" in capsys.readouterr().err
         assert path.read_text() == wrong
 
-        assert table.main([], project) == 0
+        assert run("table", "--root", project, *[]) == 0
         assert path.read_text() == right
     assert sorted(path.name for path in project.rglob("*") if path.is_file()) == [
         "README.md",
@@ -338,7 +338,7 @@ def test_new_results_are_taken_in(
     project = _project(tmp_path, small)
     write_result(tmp_path / "new", CellResult.of(small.releases[0], "3.13.0", ARMS))
 
-    assert table.main(["--results", str(tmp_path / "new")], project) == 0
+    assert run("table", "--root", project, *["--results", str(tmp_path / "new")]) == 0
 
     assert table.RESULTS in capsys.readouterr().out
     assert '"python": "3.13"' in (project / table.RESULTS).read_text()
@@ -359,7 +359,7 @@ def test_a_table_that_cannot_be_made_is_said_in_a_line(
     else:
         (project / table.README).unlink()
 
-    assert table.main([], project) in {1, 2}
+    assert run("table", "--root", project, *[]) in {1, 2}
 
     error = capsys.readouterr().err
     assert error.startswith("error: ")
@@ -367,4 +367,4 @@ def test_a_table_that_cannot_be_made_is_said_in_a_line(
 
 
 def test_the_committed_table_is_what_the_results_give(capsys: pytest.CaptureFixture[str]) -> None:
-    assert table.main(["--check"], ROOT) == 0, capsys.readouterr().err
+    assert run("table", "--root", ROOT, *["--check"]) == 0, capsys.readouterr().err

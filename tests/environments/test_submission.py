@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from litellm_patch.ledger import bundled_folder
-from submission.comparing import differences, main, wanted_tests
-from submission.discipline import called_names, findings_of_package, findings_of_tests, new_functions
-from submission.tree import SubmissionError
+from litellm_patch.patching.ledger import bundled_folder
+from upkeep.command import run
+from upkeep.upstream.comparing import differences, wanted_tests
+from upkeep.upstream.discipline import called_names, findings_of_package, findings_of_tests, new_functions
+from upkeep.upstream.tree import SubmissionError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -125,7 +126,7 @@ def test_a_folder_that_is_no_checkout_is_refused(
     with pytest.raises(SubmissionError):
         wanted_tests(tmp_path)
 
-    code = main([str(tmp_path), "--folder", str(tmp_path / "cells")])
+    code = run("upstream-tests", *[str(tmp_path), "--folder", str(tmp_path / "cells")])
 
     assert (code, (tmp_path / "cells").exists()) == (2, False)
     assert "does not say its release: give --release" in capsys.readouterr().out

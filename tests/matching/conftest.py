@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from matching.matchers import Matcher, load
+from tests.matching.matchers import Matcher, load
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

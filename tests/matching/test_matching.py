@@ -11,13 +11,13 @@ import litellm
 from hypothesis import Phase, event, example, given, settings
 from hypothesis import strategies as st
 
-from matching.matchers import FUNCTION, MODULE, Matcher, load, lookups, outcome, providers
-from mutants.generate import mutants
+from tests.matching.matchers import FUNCTION, MODULE, Matcher, load, lookups, outcome, providers
+from upkeep.mutants.generate import mutants
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from mutants.generate import Mutant
+    from upkeep.mutants.generate import Mutant
 
     _Drawn = tuple[list[Any], str, list[str], tuple[object, ...]]
 

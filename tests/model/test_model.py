@@ -9,28 +9,28 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from litellm_patch.names import (
+from litellm_patch.model.names import (
     CATCH_ALL,
     Failure,
     Kind,
     Outcome,
-    Release,
+    Routing,
     Rules,
     find_chain,
     lookup_names,
     predict,
     routed,
 )
-from model.releases import releases
-from names.choosing import pick
-from names.transformations import (
+from tests.model.releases import releases
+from tests.names.choosing import pick
+from tests.names.transformations import (
     MEANINGLESS,
     keyed_by_one_name,
     rename_everything,
     renamed,
     swap_public_and_internal_keys,
 )
-from names.worlds import World, worlds
+from tests.names.worlds import World, worlds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,14 +40,14 @@ any_world = settings(
 )
 
 
-def _outcome(world: World, release: Release, rules: Rules = Rules.CONTRACT) -> Outcome:
+def _outcome(world: World, release: Routing, rules: Rules = Rules.CONTRACT) -> Outcome:
     return predict(world.config, world.request, release, rules, world.failing, pick=pick(world.pick))
 
 
 @any_world
 @given(world=worlds(), release=releases(), kind=st.sampled_from(Kind))
 def test_a_request_that_finds_a_chain_of_its_own_today_finds_the_same_one(
-    world: World, release: Release, kind: Kind
+    world: World, release: Routing, kind: Kind
 ) -> None:
     """Steps 2 to 4 only add names behind."""
     today = lookup_names(world.config, world.request, release, Rules.UPSTREAM)
@@ -61,7 +61,7 @@ def test_a_request_that_finds_a_chain_of_its_own_today_finds_the_same_one(
 
 @any_world
 @given(world=worlds(), release=releases())
-def test_another_team_s_names_never_enter(world: World, release: Release) -> None:
+def test_another_team_s_names_never_enter(world: World, release: Routing) -> None:
     """Of all names but the one that was sent, none is an internal name that only other teams' deployments bear."""
     own_team = world.request.team_id
     for name in lookup_names(world.config, world.request, release, Rules.CONTRACT)[1:]:
@@ -74,7 +74,7 @@ def test_another_team_s_names_never_enter(world: World, release: Release) -> Non
 
 @any_world
 @given(world=worlds(), release=releases(), rules=st.sampled_from(Rules))
-def test_circles_end(world: World, release: Release, rules: Rules) -> None:
+def test_circles_end(world: World, release: Routing, rules: Rules) -> None:
     """Calls are bounded by ``max_fallbacks`` and the longest chain, whatever leads where."""
     lists = [*world.config.chains.values(), *world.request.chains.values()]
     chains = [targets for entries in lists for entry in entries for targets in entry.values()]
@@ -93,7 +93,7 @@ def _most_calls(longest: int, depth: int, max_fallbacks: int) -> int:
 @any_world
 @given(world=worlds(), release=releases(), rules=st.sampled_from(Rules))
 def test_whenever_a_gate_says_that_a_chain_exists_the_dispatcher_finds_it(
-    world: World, release: Release, rules: Rules
+    world: World, release: Routing, rules: Rules
 ) -> None:
     outcome = _outcome(world, release, rules)
 
@@ -105,7 +105,7 @@ def test_whenever_a_gate_says_that_a_chain_exists_the_dispatcher_finds_it(
 @any_world
 @given(world=worlds(), release=releases(), rules=st.sampled_from(Rules))
 def test_whenever_the_dispatcher_would_find_a_chain_the_gate_says_so(
-    world: World, release: Release, rules: Rules
+    world: World, release: Routing, rules: Rules
 ) -> None:
     """Except, as on stock, for a cut answer without a content policy list: that gate sees no chain but ``*``."""
     outcome = _outcome(world, release, rules)
@@ -119,7 +119,7 @@ def test_whenever_the_dispatcher_would_find_a_chain_the_gate_says_so(
         assert key is None or blind or not release.refusals_fall_back
 
 
-def _failure(world: World, group: str, release: Release) -> Failure | None:
+def _failure(world: World, group: str, release: Routing) -> Failure | None:
     served = routed(world.config, replace(world.request, model=group), release)
     return next((world.failing.get(deployment.model_name) for deployment in served), None)
 
@@ -129,7 +129,7 @@ def _failure(world: World, group: str, release: Release) -> Failure | None:
 @pytest.mark.parametrize("change", MEANINGLESS.values(), ids=MEANINGLESS)
 @given(world=worlds(), release=releases())
 def test_what_means_nothing_changes_nothing(
-    change: Callable[[World], World], rules: Rules, world: World, release: Release
+    change: Callable[[World], World], rules: Rules, world: World, release: Routing
 ) -> None:
     before, after = _outcome(world, release, rules), _outcome(change(world), release, rules)
 
@@ -140,7 +140,7 @@ def test_what_means_nothing_changes_nothing(
 
 @any_world
 @given(world=worlds().map(keyed_by_one_name), release=releases())
-def test_a_key_may_be_public_or_internal(world: World, release: Release) -> None:
+def test_a_key_may_be_public_or_internal(world: World, release: Routing) -> None:
     """A chain fires for its owner whichever of its two names it is keyed by."""
     before, after = _outcome(world, release), _outcome(swap_public_and_internal_keys(world), release)
 

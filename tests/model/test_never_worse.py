@@ -12,15 +12,26 @@ from typing import TYPE_CHECKING
 import pytest
 from packaging.version import Version
 
-from litellm_patch.doctor.abilities import SINCE, UNTIL, release_at
-from litellm_patch.names import Config, Deployment, Failure, Kind, Outcome, Release, Request, Rules, find_chain, predict
-from names.choosing import pick
-from names.drawn import draw, written_out
+from litellm_patch.model.abilities import SINCE, UNTIL, release_at
+from litellm_patch.model.names import (
+    Config,
+    Deployment,
+    Failure,
+    Kind,
+    Outcome,
+    Request,
+    Routing,
+    Rules,
+    find_chain,
+    predict,
+)
+from tests.names.choosing import pick
+from tests.names.drawn import draw, written_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from names.drawn import Drawn
+    from tests.names.drawn import Drawn
 
 SEED = 2
 # a prime number of worlds for each release: each has other ones, and no release those of odd numbers only
@@ -34,16 +45,16 @@ MOST_OUTCOMES = 500
 
 
 @dataclass(frozen=True)
-class Case:
+class ModelCase:
     """A drawn world as the model takes it."""
 
     config: Config
     request: Request
     failing: dict[str, Failure]
-    release: Release
+    release: Routing
 
     @classmethod
-    def of(cls, drawn: Drawn, release: Release) -> Case:
+    def of(cls, drawn: Drawn, release: Routing) -> ModelCase:
         """Take over what was drawn."""
         seen: dict[str, int] = {}
         deployments, failing = [], {}
@@ -106,7 +117,7 @@ def test_a_request_that_stock_answers_is_answered_by_the_contract(version: str) 
     better = exhausted = 0
     for number in range(WORLDS):
         drawn = draw(SEED + RELEASES.index(version), number)
-        case = Case.of(drawn, release)
+        case = ModelCase.of(drawn, release)
         if not all(outcome.answered_by for outcome in case.outcomes(Rules.UPSTREAM)):
             better += bool(case.outcome(Rules.CONTRACT, 0).answered_by)
             continue
@@ -133,7 +144,7 @@ def test_a_chain_costs_what_it_costs_on_stock_and_is_nobody_else_s(version: str)
     derived = 0
     for number in range(WORLDS):
         drawn = draw(SEED + RELEASES.index(version), number)
-        case = Case.of(drawn, release)
+        case = ModelCase.of(drawn, release)
         after = case.outcome(Rules.CONTRACT, number % WAYS_TO_CHOOSE)
         walked = _walked(case, after)
         derived += bool(walked)
@@ -142,13 +153,13 @@ def test_a_chain_costs_what_it_costs_on_stock_and_is_nobody_else_s(version: str)
         as_sent = written_out(drawn, walked, release)
         if as_sent is None or not _finds_one_chain_a_name(after):
             continue
-        plain = Case.of(as_sent, release).outcome(Rules.UPSTREAM, number % WAYS_TO_CHOOSE)
+        plain = ModelCase.of(as_sent, release).outcome(Rules.UPSTREAM, number % WAYS_TO_CHOOSE)
         assert len(after.called) <= len(plain.called), f"{drawn}\n{after}\n{plain}"
 
     assert derived > WORLDS // 100
 
 
-def _walked(case: Case, outcome: Outcome) -> list[tuple[str, str, str]]:
+def _walked(case: ModelCase, outcome: Outcome) -> list[tuple[str, str, str]]:
     """The chains that only the contract finds: the name as sent, the key, the list."""
     walked = []
     for lookup in outcome.lookups:
@@ -165,7 +176,7 @@ def _finds_one_chain_a_name(outcome: Outcome) -> bool:
     return len({(model, kind) for model, kind, _ in found}) == len(found)
 
 
-def _is_the_callers(case: Case, key: str) -> bool:
+def _is_the_callers(case: ModelCase, key: str) -> bool:
     """Whether a key is no team's internal name, or the caller's own team's, or the only team's that has it."""
     owners = {d.team_id for d in case.config.deployments if d.model_name == key}
     if case.request.admin:
@@ -177,7 +188,7 @@ def test_every_way_to_pick_is_taken() -> None:
     """Two siblings of which one answers: both outcomes are seen."""
     deployments = tuple(Deployment(f"model_name_{n}", "team", "public") for n in range(2))
     config = Config(deployments, chains={Kind.GENERAL: [{"public": ["public"]}]})
-    case = Case(
+    case = ModelCase(
         config, Request("public", "team"), {deployments[0].id: Failure.ERROR}, release_at(Version("1.83.0"), ())
     )
     assert [bool(outcome.answered_by) for outcome in case.outcomes(Rules.UPSTREAM)] == [False, True]

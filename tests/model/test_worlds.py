@@ -6,9 +6,9 @@ from collections import Counter
 
 from hypothesis import HealthCheck, Phase, given, settings
 
-from model.releases import ABLE, PLAIN
-from names.labels import labels, possible
-from names.worlds import World, worlds
+from tests.model.releases import ABLE, PLAIN
+from tests.names.labels import labels, possible
+from tests.names.worlds import World, worlds
 
 
 def test_every_branch_is_reached() -> None:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from litellm_patch.ledger import bundled_folder, load_ledger
-from matrix.selection import select
-from mutants import __main__ as command
-from mutants.equivalents import Equivalent, EquivalentsError, load_equivalents, stale, unexplained
-from mutants.generate import FORGET_A_HUNK, Mutant, added_lines, mutants
-from mutants.verdict import Verdict
+from litellm_patch.patching.ledger import bundled_folder, load_ledger
+from upkeep.cells.selection import select
+from upkeep.command import run
+from upkeep.mutants import command
+from upkeep.mutants.equivalents import Equivalent, EquivalentsError, load_equivalents, stale, unexplained
+from upkeep.mutants.generate import FORGET_A_HUNK, Mutant, added_lines, mutants
+from upkeep.mutants.verdict import MutantVerdict
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -114,7 +115,7 @@ def test_a_mutant_runs_as_it_reads() -> None:
     assert lookup({"a": 1}, "a") == 1
 
 
-SURVIVOR = Verdict("f.py", "names_of", "drop_a_statement", "yield name", "pass", "survived")
+SURVIVOR = MutantVerdict("f.py", "names_of", "drop_a_statement", "yield name", "pass", "survived")
 ENTRY = Equivalent("names_of", "drop_a_statement", "yield name", "pass", "it is yielded twice")
 
 
@@ -126,7 +127,7 @@ def test_a_survivor_is_unexplained_unless_it_is_named() -> None:
 
 
 def test_an_entry_without_a_survivor_is_stale() -> None:
-    killed = Verdict("f.py", "names_of", "drop_a_statement", "yield name", "pass", "killed", "test_x")
+    killed = MutantVerdict("f.py", "names_of", "drop_a_statement", "yield name", "pass", "killed", "test_x")
 
     assert stale([killed], [ENTRY]) == [ENTRY]
     assert stale([killed, SURVIVOR], [ENTRY]) == []
@@ -156,17 +157,17 @@ def test_one_reason_may_be_that_of_several(tmp_path: Path) -> None:
     assert load_equivalents(path) == [Equivalent("f", "o", "b", after, "r") for after in ("a", "c")]
 
 
-def _main(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, verdicts: list[Verdict]) -> int:
+def _main(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, verdicts: list[MutantVerdict]) -> int:
     monkeypatch.setattr(command, "run_release", lambda *_: verdicts)
     monkeypatch.setattr(command, "load_equivalents", lambda _: [ENTRY])
     folders = ["--folder", str(tmp_path / "cells"), "--results", str(tmp_path / "results")]
-    return command.main([*folders, "--release", "1.109.1"])
+    return run("mutants", *[*folders, "--release", "1.109.1"])
 
 
 def test_an_unexplained_survivor_fails_the_run(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    unnamed = Verdict("f.py", "lookup", "skip_a_check", "if a:", "if True:", "survived")
+    unnamed = MutantVerdict("f.py", "lookup", "skip_a_check", "if a:", "if True:", "survived")
 
     assert _main(monkeypatch, tmp_path, [SURVIVOR]) == 0
     assert _main(monkeypatch, tmp_path, [SURVIVOR, unnamed]) == 1
@@ -174,7 +175,7 @@ def test_an_unexplained_survivor_fails_the_run(
 
 
 def test_a_mutant_that_nothing_runs_fails_the_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    unreachable = Verdict("f.py", "lookup", "skip_a_check", "if a:", "if True:", "unreachable")
+    unreachable = MutantVerdict("f.py", "lookup", "skip_a_check", "if a:", "if True:", "unreachable")
 
     assert _main(monkeypatch, tmp_path, [SURVIVOR, unreachable]) == 1
 
@@ -182,31 +183,31 @@ def test_a_mutant_that_nothing_runs_fails_the_run(monkeypatch: pytest.MonkeyPatc
 def test_a_suite_that_fails_by_itself_is_an_error(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def broken(*_: object) -> list[Verdict]:
+    def broken(*_: object) -> list[MutantVerdict]:
         raise command.BrokenSuiteError("the suite fails without a mutant")
 
     monkeypatch.setattr(command, "run_release", broken)
 
-    code = command.main(["--folder", str(tmp_path), "--results", str(tmp_path), "--release", "1.109.1"])
+    code = run("mutants", *["--folder", str(tmp_path), "--results", str(tmp_path), "--release", "1.109.1"])
 
     assert code == 2
     assert "without a mutant" in capsys.readouterr().err
 
 
 def test_an_unknown_release_is_an_error(tmp_path: Path) -> None:
-    assert command.main(["--folder", str(tmp_path), "--results", str(tmp_path), "--release", "0.0.1"]) == 2
+    assert run("mutants", *["--folder", str(tmp_path), "--results", str(tmp_path), "--release", "0.0.1"]) == 2
 
 
-def _judge(monkeypatch: pytest.MonkeyPatch, folder: Path, verdict: Verdict) -> int:
+def _judge(monkeypatch: pytest.MonkeyPatch, folder: Path, verdict: MutantVerdict) -> int:
     """Run each release in a shard of its own, where one of them has a survivor or not, and judge them together."""
     ends = select(load_ledger(bundled_folder()).releases, "ends")
     folders = ["--folder", str(folder / "cells"), "--results", str(folder)]
     monkeypatch.setattr(command, "load_equivalents", lambda _: [ENTRY])
     monkeypatch.setattr(command, "run_release", lambda release, *_: [verdict] if release == ends[-1] else [])
-    codes = {command.main([*folders, "--shard", f"{number}/{len(ends)}"]) for number in range(1, len(ends) + 1)}
+    codes = {run("mutants", *[*folders, "--shard", f"{number}/{len(ends)}"]) for number in range(1, len(ends) + 1)}
     assert codes == {0}
     monkeypatch.setattr(command, "run_release", lambda *_: pytest.fail("nothing is run"))
-    return command.main([*folders, "--judge"])
+    return run("mutants", *[*folders, "--judge"])
 
 
 def test_shards_are_judged_together(
@@ -228,7 +229,7 @@ def test_a_shard_that_left_nothing_cannot_be_judged(
     if text is not None:
         (tmp_path / "1.109.1.json").write_text(text)
 
-    code = command.main(["--folder", str(tmp_path), "--results", str(tmp_path), "--judge", "--release", "1.109.1"])
+    code = run("mutants", *["--folder", str(tmp_path), "--results", str(tmp_path), "--judge", "--release", "1.109.1"])
 
     assert code == 2
     assert "1.109.1.json" in capsys.readouterr().err

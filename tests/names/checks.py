@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from litellm_patch.names import Kind, routed
-from names.release import ERROR_TEXTS, capabilities, release
-from names.running import text_of
-from upstream import Behaviour
+from litellm_patch.model.names import Kind, routed
+from tests.names.release import ERROR_TEXTS, capabilities, release
+from tests.names.running import text_of
+from upkeep.provider import Behaviour
 
 if TYPE_CHECKING:
-    from litellm_patch.names import Outcome
-    from names.running import Run
-    from names.worlds import World
+    from litellm_patch.model.names import Outcome
+    from tests.names.running import Run
+    from tests.names.worlds import World
 
 ERROR_TYPES = {
     Behaviour.ERROR: "InternalServerError",
@@ -40,7 +40,7 @@ def check_the_answer(world: World, seen: Run, outcome: Outcome) -> None:
 
 
 def check_the_teams(world: World, seen: Run) -> None:
-    """Another team's names never enter, whatever the answer looks like: this is what the upstream saw."""
+    """Another team's names never enter, whatever the answer looks like: this is what the provider saw."""
     teams = {d.id: d.team_id for d in world.config.deployments}
     called = {teams[name] for name in seen.called} - {None, world.request.team_id}
     assert not called or (world.request.admin and capabilities().admin_across_teams)

@@ -18,12 +18,12 @@ import litellm
 import pytest
 from hypothesis import Phase, settings
 
-from litellm_patch.names import Config, Deployment, Kind, Rules
-from names import dice
-from names.calls import MESSAGES
-from names.release import litellm_version
-from names.world import build_router
-from upstream import Behaviour, Upstream
+from litellm_patch.model.names import Config, Deployment, Kind, Rules
+from tests.names import dice
+from tests.names.calls import MESSAGES
+from tests.names.release import litellm_version
+from tests.names.world import build_router
+from upkeep.provider import Behaviour, Provider
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,28 +107,28 @@ def no_callbacks_left() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def running_upstream() -> Iterator[Upstream]:
+def running_provider() -> Iterator[Provider]:
     """One server for the whole run."""
-    with Upstream() as upstream:
-        yield upstream
+    with Provider() as provider:
+        yield provider
 
 
 @pytest.fixture(scope="session")
-def broken_sync_streams_recover(running_upstream: Upstream) -> bool:
+def broken_sync_streams_recover(running_provider: Provider) -> bool:
     """Whether a synchronous stream that breaks is taken over by a chain of its own group.
 
     Where it is not, the group is called over and over, chain or not, until Python gives up: here until it answers.
     """
-    running_upstream.reset({"primary": Behaviour.BREAK_EARLY}, calls=3)
+    running_provider.reset({"primary": Behaviour.BREAK_EARLY}, calls=3)
     config = Config((Deployment("primary"), Deployment("other")), {}, {Kind.GENERAL: [{"primary": ["other"]}]})
-    router = build_router(config, running_upstream.url, "openai")
+    router = build_router(config, running_provider.url, "openai")
     for _ in router.completion(model="primary", messages=MESSAGES, stream=True):
         pass
-    return running_upstream.models_called == ("primary", "other")
+    return running_provider.models_called == ("primary", "other")
 
 
 @pytest.fixture
-def upstream(running_upstream: Upstream) -> Upstream:
+def provider(running_provider: Provider) -> Provider:
     """The server, with nothing called yet and every model answering."""
-    running_upstream.reset({})
-    return running_upstream
+    running_provider.reset({})
+    return running_provider

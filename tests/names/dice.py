@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import litellm
 from litellm.router_strategy import simple_shuffle
 
-from names.choosing import pick
+from tests.names.choosing import pick
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

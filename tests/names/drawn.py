@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from litellm_patch.names import Release
+    from litellm_patch.model.names import Routing
 
 TEAMS = ("team-a", "team-b")
 CALLERS = ("team-a",) * 7 + ("team-b", "stranger", None, "admin")
@@ -123,7 +123,7 @@ def _deployments(rng: random.Random) -> Iterator[Deployed]:
             yield Deployed(f"{name.replace('/', '-')}-{copy}", name, rng.choice(FATES))
 
 
-def written_out(world: Drawn, walked: Sequence[tuple[str, str, str]], release: Release) -> Drawn | None:
+def written_out(world: Drawn, walked: Sequence[tuple[str, str, str]], release: Routing) -> Drawn | None:
     """The world with each chain that the patch derived written under the name that was sent, for stock.
 
     Args:

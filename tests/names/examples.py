@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from litellm_patch.names import Chains, Config, Deployment, Kind, Request
+from litellm_patch.model.names import Chains, Config, Deployment, Kind, Request
 
 A1, A2, A3, A4 = (f"model_name_team-a_{number}" for number in (1, 2, 3, 4))
 B1, B2 = "model_name_team-b_1", "model_name_team-b_2"

@@ -5,19 +5,30 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from litellm_patch.names import CATCH_ALL, Failure, Kind, Lookup, Release, Request, Rules, lookup_names, predict, routed
-from names.choosing import pick
-from names.worlds import FATES, STRANGER, Bucket
+from litellm_patch.model.names import (
+    CATCH_ALL,
+    Failure,
+    Kind,
+    Lookup,
+    Request,
+    Routing,
+    Rules,
+    lookup_names,
+    predict,
+    routed,
+)
+from tests.names.choosing import pick
+from tests.names.worlds import FATES, STRANGER, Bucket
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from names.worlds import World
+    from tests.names.worlds import World
 
 STEPS = ("requested name", "alias target", "internal name", "public name", "original request", "catch-all", "nothing")
 
 
-def labels(world: World, release: Release) -> frozenset[str]:
+def labels(world: World, release: Routing) -> frozenset[str]:
     """What there is to see in a world by the contract's rules.
 
     Args:
@@ -30,7 +41,7 @@ def labels(world: World, release: Release) -> frozenset[str]:
     return frozenset(_of_the_request(world, release)) | frozenset(_of_the_outcome(world, release))
 
 
-def possible(release: Release) -> frozenset[str]:
+def possible(release: Routing) -> frozenset[str]:
     """All labels that some world of a release can have.
 
     Args:
@@ -63,7 +74,7 @@ def possible(release: Release) -> frozenset[str]:
     return frozenset(found - gone)
 
 
-def _of_the_request(world: World, release: Release) -> Iterator[str]:
+def _of_the_request(world: World, release: Routing) -> Iterator[str]:
     request, config = world.request, world.config
     yield f"team in {world.bucket.name}"
     yield _caller(request)
@@ -87,7 +98,7 @@ def _of_the_request(world: World, release: Release) -> Iterator[str]:
         yield "default fallbacks"
 
 
-def _of_the_outcome(world: World, release: Release) -> Iterator[str]:
+def _of_the_outcome(world: World, release: Routing) -> Iterator[str]:
     outcome = predict(world.config, world.request, release, Rules.CONTRACT, world.failing, pick=pick(world.pick))
     yield "answered" if outcome.answered_by else "unanswered"
     if outcome != predict(world.config, world.request, release, Rules.UPSTREAM, world.failing, pick=pick(world.pick)):
@@ -114,7 +125,7 @@ def _caller(request: Request) -> str:
     return "stranger" if request.team_id == STRANGER else "own team"
 
 
-def _step(world: World, lookup: Lookup, release: Release) -> str:
+def _step(world: World, lookup: Lookup, release: Routing) -> str:
     """The step of the contract that gave a lookup the name which found its chain."""
     hop = replace(world.request, model=lookup.model)
     if lookup.key is None:

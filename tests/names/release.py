@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from litellm import BadRequestError, ContextWindowExceededError, InternalServerError, Router
 
-from litellm_patch.names import Release
+from litellm_patch.model.names import Routing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -103,10 +103,10 @@ def needs(capability: str) -> pytest.MarkDecorator:
 
 
 @functools.cache
-def release() -> Release:
+def release() -> Routing:
     """How the installed release routes and matches, for the model."""
     handlers = import_module("litellm.router_utils.fallback_event_handlers")
-    return Release(
+    return Routing(
         team_before_global=_routes_to("shared", "model_name_probe_1"),
         team_wildcard_first=_routes_to("probe/x", "model_name_probe_2"),
         admin_across_teams=capabilities().admin_across_teams,

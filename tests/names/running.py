@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 import litellm
 
-from litellm_patch.names import Kind
-from names.calls import CALLS
-from names.dice import DICE
-from names.world import build_router, model_entry
-from names.worlds import STRANGER, TEAMS, Bucket, World
-from upstream import Behaviour
+from litellm_patch.model.names import Kind
+from tests.names.calls import CALLS
+from tests.names.dice import DICE
+from tests.names.world import build_router, model_entry
+from tests.names.worlds import STRANGER, TEAMS, Bucket, World
+from upkeep.provider import Behaviour
 
 if TYPE_CHECKING:
     from litellm import Router
 
-    from litellm_patch.names import Deployment
-    from upstream import Upstream
+    from litellm_patch.model.names import Deployment
+    from upkeep.provider import Provider
 
-# what becomes of it is known at once: its upstream answers nobody
+# what becomes of it is known at once: its provider answers nobody
 PATIENCE_IN_SECONDS = 0.1
 BY_NAME = {call.name: call for call in CALLS}
 
@@ -33,7 +33,7 @@ class Run:
     """What was seen.
 
     Attributes:
-        called: the ids of the deployments that the upstream saw, in order.
+        called: the ids of the deployments that the provider saw, in order.
         answer: the text of the answer, or ``None``.
         error: what was raised, or ``None``.
         changed: what the request changed though it was not its own: arguments by name, or settings of the Router.
@@ -45,32 +45,32 @@ class Run:
     changed: tuple[str, ...]
 
 
-async def run(world: World, upstream: Upstream) -> Run:
+async def run(world: World, provider: Provider) -> Run:
     """Make a Router of a world's configuration and send it the world's request.
 
     Args:
         world: what to make and to send.
-        upstream: what its deployments call; told how each of them behaves.
+        provider: what its deployments call; told how each of them behaves.
 
     Returns:
         What was seen.
     """
     litellm.logging_callback_manager._reset_all_callbacks()  # each Router leaves some for good
-    return await send(world, router_of(world, upstream.url), upstream)
+    return await send(world, router_of(world, provider.url), provider)
 
 
-async def send(world: World, router: Router, upstream: Upstream) -> Run:
+async def send(world: World, router: Router, provider: Provider) -> Run:
     """Send a world's request to a Router that has its configuration.
 
     Args:
         world: what to send.
         router: whom to send it to.
-        upstream: what its deployments call; told how each of them behaves.
+        provider: what its deployments call; told how each of them behaves.
 
     Returns:
         What was seen.
     """
-    upstream.reset(behaviours_of(world))
+    provider.reset(behaviours_of(world))
     DICE.seed = world.pick
     lists = lists_of(world)
     lists_before, settings_before = copy.deepcopy(lists), settings_of(router)
@@ -81,18 +81,18 @@ async def send(world: World, router: Router, upstream: Upstream) -> Run:
         error = raised
     changed = [name for name, value in lists.items() if value != lists_before[name]]
     changed += [name for name, value in settings_of(router).items() if value != settings_before[name]]
-    return Run(names_called(world, upstream), answer, error, tuple(changed))
+    return Run(names_called(world, provider), answer, error, tuple(changed))
 
 
 def behaviours_of(world: World) -> dict[str, Behaviour]:
-    """What the upstream is told: the behaviours by place."""
+    """What the provider is told: the behaviours by place."""
     return {place_of(name): behaviour for name, behaviour in world.behaviours.items()}
 
 
-def names_called(world: World, upstream: Upstream) -> tuple[str, ...]:
-    """The ids of the deployments that the upstream saw, in order."""
+def names_called(world: World, provider: Provider) -> tuple[str, ...]:
+    """The ids of the deployments that the provider saw, in order."""
     places = {place_of(deployment.id): deployment.id for deployment in world.config.deployments}
-    return tuple(places[called] for called in upstream.models_called)
+    return tuple(places[called] for called in provider.models_called)
 
 
 def router_of(world: World, url: str) -> Router:
@@ -100,7 +100,7 @@ def router_of(world: World, url: str) -> Router:
 
     Args:
         world: whose configuration.
-        url: the upstream's root.
+        url: the provider's root.
 
     Returns:
         The Router.
@@ -122,14 +122,14 @@ def router_of(world: World, url: str) -> Router:
 
 
 def entry_of(deployment: Deployment, url: str, provider: str) -> dict[str, Any]:
-    """The entry of the model list for a deployment that calls its own place at the upstream."""
+    """The entry of the model list for a deployment that calls its own place at the provider."""
     entry = model_entry(deployment, url, provider)
     entry["litellm_params"]["model"] = f"{provider}/{place_of(deployment.id)}"
     return entry
 
 
 def place_of(deployment_id: str) -> str:
-    """What the upstream calls a deployment: nothing that a caller could send, and no pattern."""
+    """What the provider calls a deployment: nothing that a caller could send, and no pattern."""
     return f"place-of-{deployment_id.replace('#', '-copy-').replace('*', 'any').replace('/', '-')}"
 
 

@@ -13,14 +13,14 @@ import litellm
 from litellm import CustomLLM, ModelResponse, Router
 from litellm.router_utils import fallback_event_handlers as handlers
 
-from names.dice import DICE
-from names.drawn import Seen
-from names.release import capabilities, core_class
+from tests.names.dice import DICE
+from tests.names.drawn import Seen
+from tests.names.release import capabilities, core_class
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from names.drawn import Deployed, Drawn
+    from tests.names.drawn import Deployed, Drawn
 
 WALKED = "Fallbacks for model_group = %s found under %s in %s"
 """The patch's log line: the name as sent, the key that was found, the list."""

@@ -7,8 +7,8 @@ from dataclasses import replace
 import litellm
 from packaging.version import Version
 
-from litellm_patch.doctor.abilities import PROVIDERS, release_at
-from names.release import litellm_version, release
+from litellm_patch.model.abilities import PROVIDERS, release_at
+from tests.names.release import litellm_version, release
 
 
 def test_the_doctor_s_table_says_what_this_release_does() -> None:

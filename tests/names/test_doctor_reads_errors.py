@@ -7,18 +7,18 @@ import io
 import pytest
 
 from litellm_patch.doctor.logs import read_log
-from litellm_patch.names import Config, Deployment, Kind
-from names.calls import ACOMPLETION
-from names.world import build_router
-from upstream import Behaviour, Upstream
+from litellm_patch.model.names import Config, Deployment, Kind
+from tests.names.calls import ACOMPLETION
+from tests.names.world import build_router
+from upkeep.provider import Behaviour, Provider
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-async def test_the_error_of_this_release(upstream: Upstream) -> None:
+async def test_the_error_of_this_release(provider: Provider) -> None:
     config = Config((Deployment("a group"), Deployment("other")), {}, {Kind.GENERAL: [{"other": ["a group"]}]})
-    router = build_router(config, upstream.url, ACOMPLETION.provider)
-    upstream.reset({"a group": Behaviour.ERROR})
+    router = build_router(config, provider.url, ACOMPLETION.provider)
+    provider.reset({"a group": Behaviour.ERROR})
     with pytest.raises(Exception, match="the primary is down") as raised:
         await ACOMPLETION(router, "a group", None)
 

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 from packaging.version import Version
 
-from litellm_patch.doctor.abilities import release_at
 from litellm_patch.doctor.real_router import answers_of
 from litellm_patch.doctor.settings import Settings
 from litellm_patch.doctor.verifying import verify
-from litellm_patch.names import Config, Kind, Rules
-from names.examples import A1, A2, ALIASES, B1, B2, DEPLOYMENTS, TEAM_A, WILDCARD
-from names.release import litellm_version
+from litellm_patch.model.abilities import release_at
+from litellm_patch.model.names import Config, Kind, Rules
+from tests.names.examples import A1, A2, ALIASES, B1, B2, DEPLOYMENTS, TEAM_A, WILDCARD
+from tests.names.release import litellm_version
 
 OWN = [{A1: [A2]}, {B1: ["nobody", B2]}, {"global": ["global-backup"]}, {"acme/*": ["backup"]}, {"y": ["z"]}]
 SETTINGS = Settings(

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from litellm_patch.names import Config, Kind, Request, Rules, predict, routed
-from names.calls import ACOMPLETION, CALLS, Call
-from names.choosing import pick
-from names.dice import DICE
-from names.examples import DEPLOYMENTS, EXAMPLES, FAILING, Example
-from names.release import ERROR_TEXTS, capabilities, release
-from names.world import build_router
-from names.worlds import FAILURES
-from upstream import Behaviour, Upstream
+from litellm_patch.model.names import Config, Kind, Request, Rules, predict, routed
+from tests.names.calls import ACOMPLETION, CALLS, Call
+from tests.names.choosing import pick
+from tests.names.dice import DICE
+from tests.names.examples import DEPLOYMENTS, EXAMPLES, FAILING, Example
+from tests.names.release import ERROR_TEXTS, capabilities, release
+from tests.names.world import build_router
+from tests.names.worlds import FAILURES
+from upkeep.provider import Behaviour, Provider
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,18 +54,18 @@ def _router(example: Example, kind: Kind, url: str, provider: str) -> Router:
     return build_router(example.config(kind), url, provider)
 
 
-async def _answer(example: Example, call: Call, kind: Kind, upstream: Upstream) -> str | Exception:
-    upstream.reset(dict.fromkeys(example.down, BEHAVIOURS[kind]))
+async def _answer(example: Example, call: Call, kind: Kind, provider: Provider) -> str | Exception:
+    provider.reset(dict.fromkeys(example.down, BEHAVIOURS[kind]))
     DICE.seed = example.pick
     try:
-        return await call(_router(example, kind, upstream.url, call.provider), example.model, example.team_id)
+        return await call(_router(example, kind, provider.url, call.provider), example.model, example.team_id)
     except Exception as error:  # noqa: BLE001 - what the Router raises is what is looked at
         return error
 
 
 @pytest.mark.parametrize(("example", "call", "kind"), _cases())
-async def test_example(example: Example, call: Call, kind: Kind, upstream: Upstream) -> None:
-    answer = await _answer(example, call, kind, upstream)
+async def test_example(example: Example, call: Call, kind: Kind, provider: Provider) -> None:
+    answer = await _answer(example, call, kind, provider)
 
     if example.answer is None:
         assert isinstance(answer, Exception)
@@ -79,7 +79,7 @@ async def test_example(example: Example, call: Call, kind: Kind, upstream: Upstr
     [(example, kind) for example, kind in product(EXAMPLES, Kind) if kind is Kind.GENERAL or not example.general],
     ids=lambda value: value.shows if isinstance(value, Example) else value.name.lower(),
 )
-async def test_model_says_what_the_router_does(example: Example, kind: Kind, rules: Rules, upstream: Upstream) -> None:
+async def test_model_says_what_the_router_does(example: Example, kind: Kind, rules: Rules, provider: Provider) -> None:
     """The model is right on both arms: the contract's rules give the table, upstream's what the stock Router does."""
     failing = dict.fromkeys(example.down, FAILURES[BEHAVIOURS[kind]])
     outcome = predict(example.config(kind), example.request, release(), rules, failing, pick=pick(example.pick))
@@ -87,7 +87,7 @@ async def test_model_says_what_the_router_does(example: Example, kind: Kind, rul
     if rules is Rules.CONTRACT:
         answered_by = {example.answer} if example.answer else set()
     else:
-        answer = await _answer(example, ACOMPLETION, kind, upstream)
+        answer = await _answer(example, ACOMPLETION, kind, provider)
         answered_by = set() if isinstance(answer, Exception) else {answer.removeprefix("answer from ")}
     assert answered_by == outcome.answered_by
 
@@ -96,15 +96,15 @@ async def test_model_says_what_the_router_does(example: Example, kind: Kind, rul
     "behaviour", [*BEHAVIOURS.values(), Behaviour.CONTENT_FILTER], ids=lambda behaviour: behaviour.name.lower()
 )
 async def test_each_list_matches_as_this_release_matches_it(
-    behaviour: Behaviour, rules: Rules, upstream: Upstream
+    behaviour: Behaviour, rules: Rules, provider: Provider
 ) -> None:
     """A provider-stripped key is a chain of its own only in a list that strips providers in this release."""
     failure = FAILURES[behaviour]
     chains = [{"al": ["other"]}, {"global": ["global-backup"]}]
     config = Config(DEPLOYMENTS, {"openai/al": "global"}, {failure.kind: chains})
     outcome = predict(config, Request("openai/al"), release(), rules, dict.fromkeys(FAILING, failure))
-    upstream.reset(dict.fromkeys(FAILING, behaviour))
-    router = build_router(config, upstream.url, "openai")
+    provider.reset(dict.fromkeys(FAILING, behaviour))
+    router = build_router(config, provider.url, "openai")
 
     try:
         answer = await ACOMPLETION(router, "openai/al", None)
@@ -119,8 +119,8 @@ async def test_each_list_matches_as_this_release_matches_it(
     [e for e in EXAMPLES if e.answer is None and routed(e.config(), e.request, release())],
     ids=lambda example: example.shows,
 )
-async def test_error_without_a_chain_is_upstreams_own(example: Example, upstream: Upstream) -> None:
-    error = await _answer(example, ACOMPLETION, Kind.GENERAL, upstream)
+async def test_error_without_a_chain_is_upstreams_own(example: Example, provider: Provider) -> None:
+    error = await _answer(example, ACOMPLETION, Kind.GENERAL, provider)
 
     assert type(error).__name__ == "InternalServerError"
     assert any(text.format(name=example.model) in str(error) for text in ERROR_TEXTS)

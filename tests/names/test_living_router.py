@@ -24,21 +24,21 @@ from hypothesis.stateful import (
 )
 from litellm.types.router import Deployment as RouterDeployment
 
-from litellm_patch.names import CATCH_ALL, Chains, Config, Deployment, Kind, Request, Rules, predict
-from names.checks import check_the_answer, check_the_calls, check_the_error, check_the_teams, places_of
-from names.choosing import pick
-from names.release import capabilities, needs, release
-from names.running import Run, behaviours_of, caller_of, entry_of, names_called, send
-from names.world import build_router, model_entry
-from names.worlds import FAILURES, World, group_of
-from upstream import HELD, Behaviour
+from litellm_patch.model.names import CATCH_ALL, Chains, Config, Deployment, Kind, Request, Rules, predict
+from tests.names.checks import check_the_answer, check_the_calls, check_the_error, check_the_teams, places_of
+from tests.names.choosing import pick
+from tests.names.release import capabilities, needs, release
+from tests.names.running import Run, behaviours_of, caller_of, entry_of, names_called, send
+from tests.names.world import build_router, model_entry
+from tests.names.worlds import FAILURES, World, group_of
+from upkeep.provider import HELD, Behaviour
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
 
     from litellm import Router
 
-    from upstream import Upstream
+    from upkeep.provider import Provider
 
 T = TypeVar("T")
 
@@ -62,10 +62,10 @@ fates = st.sampled_from([Behaviour.ERROR, Behaviour.ERROR, Behaviour.CONTEXT_WIN
 class LivingRouter(RuleBasedStateMachine):
     """The Router and, beside it, the plain data that it should amount to."""
 
-    def __init__(self, upstream: Upstream, rules: Rules, loop: asyncio.AbstractEventLoop, met: set[bool]) -> None:
+    def __init__(self, provider: Provider, rules: Rules, loop: asyncio.AbstractEventLoop, met: set[bool]) -> None:
         """Take what requests are sent to, whose rules hold, the loop that the Router lives in, and where to note."""
         super().__init__()
-        self.upstream, self.rules_of_arm, self.loop, self.met = upstream, rules, loop, met
+        self.provider, self.rules_of_arm, self.loop, self.met = provider, rules, loop, met
         self.deployments: dict[str, Deployment] = {}
         self.aliases: dict[str, str] = {}
         self.chains: dict[Kind, Chains] = {}
@@ -78,7 +78,7 @@ class LivingRouter(RuleBasedStateMachine):
     )
     def start(self, there: dict[str, str], fates: dict[tuple[str, str], Behaviour], data: st.DataObject) -> None:
         """A Router of nothing, to which all is added."""
-        self.router = build_router(Config(()), self.upstream.url, "openai")
+        self.router = build_router(Config(()), self.provider.url, "openai")
         self.fates = fates
         for model_name, public_name in there.items():
             self.add_or_replace(model_name, public_name)
@@ -89,7 +89,7 @@ class LivingRouter(RuleBasedStateMachine):
         """A deployment is added or gets another public name: then the old one goes, and the new one comes last."""
         team = next((team for team in TEAMS if team in model_name), None)
         deployment = Deployment(model_name, team, public_name if team else None)
-        entry = RouterDeployment(**entry_of(deployment, self.upstream.url, "openai"))
+        entry = RouterDeployment(**entry_of(deployment, self.provider.url, "openai"))
         before = self.deployments.get(model_name)
         if before != deployment:
             self._change(self.router.upsert_deployment if before else self.router.add_deployment, deployment=entry)
@@ -133,7 +133,7 @@ class LivingRouter(RuleBasedStateMachine):
             )
             self.met.add(bool(outcome.answered_by))
 
-            seen = self._do(send(world, self.router, self.upstream))
+            seen = self._do(send(world, self.router, self.provider))
 
             check_the_calls(seen, outcome)
             check_the_answer(world, seen, outcome)
@@ -152,21 +152,21 @@ class LivingRouter(RuleBasedStateMachine):
         world = self._world(Request(data.draw(names), deployment.team_id))
         if not places_of(world, world.request.model):
             return
-        self.upstream.reset(behaviours_of(world))
-        self.upstream.released.clear()
+        self.provider.reset(behaviours_of(world))
+        self.provider.released.clear()
         taken = dict(self.deployments)
         try:
-            task = self._do(_begin(self.router, world, self.upstream))
-            first = self.upstream.hits[0].behaviour
-            (held,) = names_called(world, self.upstream)
+            task = self._do(_begin(self.router, world, self.provider))
+            first = self.provider.hits[0].behaviour
+            (held,) = names_called(world, self.provider)
             for model_name, public_name in changes.items():
                 self.add_or_replace(model_name, public_name)
             if self.deployments:
                 self.delete(data)
             world = self._world(world.request, self.deployments if capabilities().follows_changes else taken)
-            self.upstream.reset(behaviours_of(world))
+            self.provider.reset(behaviours_of(world))
         finally:
-            self.upstream.released.set()
+            self.provider.released.set()
 
         seen = self._do(self._end(world, task))
 
@@ -230,22 +230,22 @@ class LivingRouter(RuleBasedStateMachine):
             answer = (await task).choices[0].message.content
         except Exception as raised:  # noqa: BLE001 - what is raised is part of what is seen
             error = raised
-        return Run(names_called(world, self.upstream), answer, error, ())
+        return Run(names_called(world, self.provider), answer, error, ())
 
 
-async def _begin(router: Router, world: World, upstream: Upstream) -> asyncio.Task[Any]:
+async def _begin(router: Router, world: World, provider: Provider) -> asyncio.Task[Any]:
     """Send a world's request, and wait until a deployment has it."""
     messages = [{"role": "user", "content": HELD}]
     call = router.acompletion(model=world.request.model, messages=messages, **caller_of(world))
     task: asyncio.Task[Any] = asyncio.ensure_future(call)
-    while not upstream.hits:
+    while not provider.hits:
         assert not task.done(), "a deployment can be routed to, and none was called"
         await asyncio.sleep(0.001)
     return task
 
 
 @pytest.mark.asyncio(loop_scope="session")
-async def test_the_model_follows_a_living_router(rules: Rules, upstream: Upstream) -> None:
+async def test_the_model_follows_a_living_router(rules: Rules, provider: Provider) -> None:
     """The machine runs in a thread of its own, so that a request stays under way in the loop while it goes on."""
     loop, met = asyncio.get_running_loop(), set[bool]()
     profile = settings()
@@ -257,7 +257,7 @@ async def test_the_model_follows_a_living_router(rules: Rules, upstream: Upstrea
     )
 
     def live() -> None:
-        run_state_machine_as_test(lambda: LivingRouter(upstream, rules, loop, met), settings=of_the_profile)  # type: ignore[arg-type]  # any callable will do
+        run_state_machine_as_test(lambda: LivingRouter(provider, rules, loop, met), settings=of_the_profile)  # type: ignore[arg-type]  # any callable will do
 
     await asyncio.to_thread(live)
     assert met == {True, False}, "drawn lives show nothing unless some requests are answered and some are not"
@@ -266,21 +266,21 @@ async def test_the_model_follows_a_living_router(rules: Rules, upstream: Upstrea
 @needs("follows_changes")
 @pytest.mark.fix
 @pytest.mark.asyncio(loop_scope="session")
-async def test_a_request_is_taken_over_by_what_came_while_it_was_under_way(upstream: Upstream) -> None:
+async def test_a_request_is_taken_over_by_what_came_while_it_was_under_way(provider: Provider) -> None:
     first, second = (
         Deployment(f"model_name_team-a_{n}", "team-a", name) for n, name in ((1, "gpt-4.1"), (2, "backup"))
     )
     config = Config((first, Deployment("other")), {}, {Kind.GENERAL: [{first.model_name: ["backup"]}]})
-    router = build_router(config, upstream.url, "openai")
-    upstream.reset({first.model_name: Behaviour.ERROR})
-    upstream.released.clear()
+    router = build_router(config, provider.url, "openai")
+    provider.reset({first.model_name: Behaviour.ERROR})
+    provider.released.clear()
     try:
-        task = await _begin(router, World(config, {}, Request("gpt-4.1", "team-a")), upstream)
-        router.add_deployment(deployment=RouterDeployment(**model_entry(second, upstream.url, "openai")))
+        task = await _begin(router, World(config, {}, Request("gpt-4.1", "team-a")), provider)
+        router.add_deployment(deployment=RouterDeployment(**model_entry(second, provider.url, "openai")))
     finally:
-        upstream.released.set()
+        provider.released.set()
 
     await asyncio.wait([task])
 
-    assert upstream.models_called == (first.model_name, second.model_name)
+    assert provider.models_called == (first.model_name, second.model_name)
     assert task.exception() is None

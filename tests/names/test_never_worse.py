@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from names.drawn import Seen, draw, written_out
-from names.release import release
-from names.sending import runner
+from tests.names.drawn import Seen, draw, written_out
+from tests.names.release import release
+from tests.names.sending import runner
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from names.drawn import Drawn
-    from names.sending import Runner
+    from tests.names.drawn import Drawn
+    from tests.names.sending import Runner
 
 NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 WORLDS = 10_000 if NIGHTLY else 300

@@ -12,21 +12,21 @@ import pytest
 from hypothesis import HealthCheck, Phase, assume, event, example, given, settings
 from hypothesis import strategies as st
 
-from litellm_patch.names import Config, Deployment, Failure, Kind, Outcome, Request, Rules, predict
-from names.checks import check_the_answer, check_the_calls, check_the_error, check_the_teams
-from names.choosing import pick
-from names.labels import labels
-from names.release import capabilities, release
-from names.running import Run, run
-from names.transformations import (
+from litellm_patch.model.names import Config, Deployment, Failure, Kind, Outcome, Request, Rules, predict
+from tests.names.checks import check_the_answer, check_the_calls, check_the_error, check_the_teams
+from tests.names.choosing import pick
+from tests.names.labels import labels
+from tests.names.release import capabilities, release
+from tests.names.running import Run, run
+from tests.names.transformations import (
     MEANINGLESS,
     keyed_by_one_name,
     rename_everything,
     renamed,
     swap_public_and_internal_keys,
 )
-from names.worlds import FATES, Bucket, World, group_of, worlds
-from upstream import Behaviour, Upstream
+from tests.names.worlds import FATES, Bucket, World, group_of, worlds
+from upkeep.provider import Behaviour, Provider
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -144,12 +144,12 @@ def _fates() -> dict[str, list[Behaviour]]:
 @example(world=TEAM_IN_THE_OTHER_BUCKET)
 @example(world=ANOTHER_TEAM_IN_THE_OTHER_BUCKET)
 @of_the_profile
-async def test_the_router_does_what_the_model_says(world: World, rules: Rules, upstream: Upstream) -> None:
+async def test_the_router_does_what_the_model_says(world: World, rules: Rules, provider: Provider) -> None:
     for label in labels(world, release()):
         event(label)
     outcome = predict(world.config, world.request, release(), rules, world.failing, pick=pick(world.pick))
 
-    seen = await run(world, upstream)
+    seen = await run(world, provider)
 
     check_the_calls(seen, outcome)
     check_the_answer(world, seen, outcome)
@@ -171,12 +171,12 @@ def _check_what_stock_does(world: World, outcome: Outcome) -> None:
 @given(world=worlds(_fates()), change=st.sampled_from(list(MEANINGLESS.values())))
 @a_fifth
 async def test_what_means_nothing_changes_nothing(
-    world: World, change: Callable[[World], World], upstream: Upstream
+    world: World, change: Callable[[World], World], provider: Provider
 ) -> None:
     """Other names, another order of what is unrelated, one team more: the answer and the calls are the same."""
     after = change(world)
 
-    seen, seen_after = await run(world, upstream), await run(after, upstream)
+    seen, seen_after = await run(world, provider), await run(after, provider)
 
     name = renamed if change is rename_everything else str
     assert [name(str(group)) for group in _groups(world, seen)] == [str(group) for group in _groups(after, seen_after)]
@@ -189,7 +189,7 @@ async def test_what_means_nothing_changes_nothing(
 )
 @example(world=INTERNAL_KEY)
 @settings(a_fifth, suppress_health_check=list(HealthCheck))
-async def test_a_key_may_be_public_or_internal(world: World, upstream: Upstream) -> None:
+async def test_a_key_may_be_public_or_internal(world: World, provider: Provider) -> None:
     """A chain fires for its owner whichever of its two names it is keyed by.
 
     The answer is the same; a chain that leads back to its own group by the other name may call it once more.
@@ -198,7 +198,7 @@ async def test_a_key_may_be_public_or_internal(world: World, upstream: Upstream)
     assume(release().tracks_attempts or not _lists_its_own_names(world))
     after = swap_public_and_internal_keys(world)
 
-    seen, seen_after = await run(world, upstream), await run(after, upstream)
+    seen, seen_after = await run(world, provider), await run(after, provider)
 
     assert type(seen.error) is type(seen_after.error)
     if seen.error is None:

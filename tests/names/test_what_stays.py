@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from litellm_patch.names import Config, Deployment, Kind
-from names.calls import ACOMPLETION, CALLS, MESSAGES, MESSAGES_CALL, MESSAGES_STREAM, STREAM, Call
-from names.dice import DICE
-from names.examples import A1, A2, A3, ALIASES, B1, DEPLOYMENTS, FAILING, SIBLING, TEAM_A, TEAM_B
-from names.release import ERROR_TEXTS, capabilities, needs
-from names.world import build_router, continuing_router, model_entry
-from upstream import Behaviour, Upstream
+from litellm_patch.model.names import Config, Deployment, Kind
+from tests.names.calls import ACOMPLETION, CALLS, MESSAGES, MESSAGES_CALL, MESSAGES_STREAM, STREAM, Call
+from tests.names.dice import DICE
+from tests.names.examples import A1, A2, A3, ALIASES, B1, DEPLOYMENTS, FAILING, SIBLING, TEAM_A, TEAM_B
+from tests.names.release import ERROR_TEXTS, capabilities, needs
+from tests.names.world import build_router, continuing_router, model_entry
+from upkeep.provider import Behaviour, Provider
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,17 +68,17 @@ def _functions_called() -> Iterator[Counter[str]]:
         sys.setprofile(None)
 
 
-async def test_stock_finds_a_public_target_of_a_public_key(upstream: Upstream) -> None:
-    upstream.reset({A1: Behaviour.ERROR})
-    router = build_router(_config({"gpt-4.1": ["backup"]}, {A1: ["other"]}), upstream.url, "openai")
+async def test_stock_finds_a_public_target_of_a_public_key(provider: Provider) -> None:
+    provider.reset({A1: Behaviour.ERROR})
+    router = build_router(_config({"gpt-4.1": ["backup"]}, {A1: ["other"]}), provider.url, "openai")
 
     assert await ACOMPLETION(router, "gpt-4.1", TEAM_A) == f"answer from {A2}"
-    assert upstream.models_called == (A1, A2)
+    assert provider.models_called == (A1, A2)
 
 
 @pytest.mark.parametrize("call", [call for call in CALLS if not call.sync], ids=lambda call: call.name)
-async def test_a_request_that_succeeds_runs_none_of_the_new_code(call: Call, upstream: Upstream) -> None:
-    router = build_router(_config({A1: [A2]}, {"gpt-4.1": ["backup"]}), upstream.url, call.provider)
+async def test_a_request_that_succeeds_runs_none_of_the_new_code(call: Call, provider: Provider) -> None:
+    router = build_router(_config({A1: [A2]}, {"gpt-4.1": ["backup"]}), provider.url, call.provider)
 
     with _functions_called() as called:
         assert f"answer from {A1}" in await call(router, "gpt-4.1", TEAM_A)
@@ -88,10 +88,10 @@ async def test_a_request_that_succeeds_runs_none_of_the_new_code(call: Call, ups
 
 
 @pytest.mark.fix
-async def test_the_new_code_is_known_by_its_names(upstream: Upstream) -> None:
+async def test_the_new_code_is_known_by_its_names(provider: Provider) -> None:
     """Else the test above would see none of it whatever runs."""
-    upstream.reset({A1: Behaviour.ERROR})
-    router = build_router(_config({A1: [A2]}), upstream.url, "openai")
+    provider.reset({A1: Behaviour.ERROR})
+    router = build_router(_config({A1: [A2]}), provider.url, "openai")
 
     with _functions_called() as called:
         await _outcome(router, "gpt-4.1", TEAM_A)
@@ -105,10 +105,10 @@ async def test_the_new_code_is_known_by_its_names(upstream: Upstream) -> None:
     [("gpt-4.1", "gpt-4.1"), ("openai/gpt-4.1", "gpt-4.1"), ("gpt-4.1", A1), ("al", A1), ("gpt-4.1", "nobody")],
     ids=["own chain", "own chain, without the provider", "internal key", "alias", "no chain"],
 )
-async def test_the_list_is_matched_as_often_as_on_stock(model: str, key: str, upstream: Upstream) -> None:
+async def test_the_list_is_matched_as_often_as_on_stock(model: str, key: str, provider: Provider) -> None:
     """The matcher walks all providers for each key, so it may not run once more for each further name."""
-    upstream.reset(dict.fromkeys(FAILING, Behaviour.ERROR))
-    router = build_router(_config({key: [A2]}), upstream.url, "openai")
+    provider.reset(dict.fromkeys(FAILING, Behaviour.ERROR))
+    router = build_router(_config({key: [A2]}), provider.url, "openai")
 
     with _functions_called() as called:
         await _outcome(router, model, TEAM_A)
@@ -119,22 +119,22 @@ async def test_the_list_is_matched_as_often_as_on_stock(model: str, key: str, up
 
 
 @pytest.mark.parametrize("team_id", [TEAM_A, TEAM_B, None])
-async def test_a_deployment_id_has_no_other_name(team_id: str | None, upstream: Upstream) -> None:
-    upstream.reset({A1: Behaviour.ERROR})
-    router = build_router(_config({A1: ["other"]}, {"gpt-4.1": ["other"]}), upstream.url, "openai")
+async def test_a_deployment_id_has_no_other_name(team_id: str | None, provider: Provider) -> None:
+    provider.reset({A1: Behaviour.ERROR})
+    router = build_router(_config({A1: ["other"]}, {"gpt-4.1": ["other"]}), provider.url, "openai")
 
     assert await _outcome(router, f"id-of-{A1}", team_id) is None
-    assert upstream.models_called == ((A1,) if team_id == TEAM_A or capabilities().ids_of_other_teams else ())
+    assert provider.models_called == ((A1,) if team_id == TEAM_A or capabilities().ids_of_other_teams else ())
 
 
-async def test_a_deployment_id_is_no_alias(upstream: Upstream) -> None:
+async def test_a_deployment_id_is_no_alias(provider: Provider) -> None:
     """Routing takes a name for an id first, whatever the alias map says of it."""
-    upstream.reset({A1: Behaviour.ERROR})
+    provider.reset({A1: Behaviour.ERROR})
     config = Config(DEPLOYMENTS, {f"id-of-{A1}": "global"}, {Kind.GENERAL: [{"global": ["other"]}]})
-    router = build_router(config, upstream.url, "openai")
+    router = build_router(config, provider.url, "openai")
 
     assert await _outcome(router, f"id-of-{A1}", TEAM_A) is None
-    assert upstream.models_called == (A1,)
+    assert provider.models_called == (A1,)
 
 
 @pytest.mark.parametrize(
@@ -142,13 +142,13 @@ async def test_a_deployment_id_is_no_alias(upstream: Upstream) -> None:
     [["z"], [{"model": "z"}], ["z", {"model": "backup"}], ["z", {A1: [A2]}], [{A1: [A2]}, "z"]],
     ids=["strings", "objects", "mixed", "string, then chain", "chain, then string"],
 )
-async def test_client_side_lists(fallbacks: list[Any], upstream: Upstream) -> None:
+async def test_client_side_lists(fallbacks: list[Any], provider: Provider) -> None:
     """The name has one letter: as long as an entry of a list of chains."""
-    upstream.reset({A1: Behaviour.ERROR})
-    router = build_router(_config({A1: [A2]}), upstream.url, "openai")
+    provider.reset({A1: Behaviour.ERROR})
+    router = build_router(_config({A1: [A2]}), provider.url, "openai")
 
     assert await ACOMPLETION(router, "gpt-4.1", TEAM_A, fallbacks=copy.deepcopy(fallbacks)) == "answer from z"
-    assert upstream.models_called == (A1, "z")
+    assert provider.models_called == (A1, "z")
 
 
 @pytest.mark.parametrize(
@@ -156,88 +156,88 @@ async def test_client_side_lists(fallbacks: list[Any], upstream: Upstream) -> No
     [*WITHOUT_A_KEY, [{"": []}], *([{A1: no_chain}] for no_chain in (None, 5, "z", {"model": "z"}, [None], [5]))],
     ids=repr,
 )
-async def test_malformed_lists_give_the_request_s_own_error(fallbacks: list[Any], upstream: Upstream) -> None:
-    upstream.reset({A1: Behaviour.ERROR})
-    router = build_router(_config(), upstream.url, "openai")
+async def test_malformed_lists_give_the_request_s_own_error(fallbacks: list[Any], provider: Provider) -> None:
+    provider.reset({A1: Behaviour.ERROR})
+    router = build_router(_config(), provider.url, "openai")
 
     refused = fallbacks in NO_LISTS and not capabilities().malformed_lists
     with _functions_called() as called, pytest.raises(Exception, match=REFUSED if refused else "the primary is down"):
         await ACOMPLETION(router, "gpt-4.1", TEAM_A, fallbacks=fallbacks)
-    assert upstream.models_called == (() if refused else (A1,))
+    assert provider.models_called == (() if refused else (A1,))
     assert not RESOLVING & set(called) or fallbacks not in WITHOUT_A_KEY
 
 
 @pytest.mark.parametrize("malformed", [None, 5], ids=repr)
-async def test_a_malformed_entry_hides_no_chain_of_the_name_as_sent(malformed: Any, upstream: Upstream) -> None:
-    upstream.reset({A1: Behaviour.ERROR})
-    router = build_router(_config(), upstream.url, "openai")
+async def test_a_malformed_entry_hides_no_chain_of_the_name_as_sent(malformed: Any, provider: Provider) -> None:
+    provider.reset({A1: Behaviour.ERROR})
+    router = build_router(_config(), provider.url, "openai")
 
     expected = f"answer from {A2}" if capabilities().malformed_lists else None
     assert await _outcome(router, "gpt-4.1", TEAM_A, fallbacks=[malformed, {"gpt-4.1": [A2]}]) == expected
-    assert upstream.models_called == ((A1, A2) if expected else ())
+    assert provider.models_called == ((A1, A2) if expected else ())
 
 
 @pytest.mark.parametrize("team_id", [5, ["team-a"], {"team": "a"}, ""], ids=repr)
-async def test_a_team_that_is_no_string_is_no_team(team_id: Any, upstream: Upstream) -> None:
-    upstream.reset({"global": Behaviour.ERROR})
-    router = build_router(_config({A1: ["other"]}), upstream.url, "openai")
+async def test_a_team_that_is_no_string_is_no_team(team_id: Any, provider: Provider) -> None:
+    provider.reset({"global": Behaviour.ERROR})
+    router = build_router(_config({A1: ["other"]}), provider.url, "openai")
 
     assert await _outcome(router, "global", team_id) is None
-    assert "other" not in upstream.models_called
+    assert "other" not in provider.models_called
 
 
 @needs("routing_groups")
 @pytest.mark.parametrize("model", ["group", "al-group"])
-async def test_a_routing_group_reaches_no_chain_of_its_members(model: str, upstream: Upstream) -> None:
-    upstream.reset({A1: Behaviour.ERROR})
+async def test_a_routing_group_reaches_no_chain_of_its_members(model: str, provider: Provider) -> None:
+    provider.reset({A1: Behaviour.ERROR})
     group = {"group_name": "group", "models": [A1], "routing_strategy": "simple-shuffle"}
     config = Config(DEPLOYMENTS, {"al-group": "group"}, {Kind.GENERAL: [{A1: ["other"]}, {"gpt-4.1": ["other"]}]})
-    router = build_router(config, upstream.url, "openai", routing_groups=[group])
+    router = build_router(config, provider.url, "openai", routing_groups=[group])
 
     assert await _outcome(router, model, TEAM_A) is None
-    assert upstream.models_called == (A1,)
+    assert provider.models_called == (A1,)
 
 
 @pytest.mark.parametrize("alias", [5, {"model": 5}, {"hidden": True}, {"model": None}, []], ids=repr)
-async def test_a_malformed_alias_changes_nothing(alias: Any, upstream: Upstream) -> None:
+async def test_a_malformed_alias_changes_nothing(alias: Any, provider: Provider) -> None:
     """An alias map can come from a row of a database; beside it, another request's chain is found as always."""
-    upstream.reset({A1: Behaviour.ERROR})
-    router = build_router(_config({"gpt-4.1": [A2]}), upstream.url, "openai")
+    provider.reset({A1: Behaviour.ERROR})
+    router = build_router(_config({"gpt-4.1": [A2]}), provider.url, "openai")
     router.model_group_alias = {"bad": alias}
 
     assert await _outcome(router, "bad", TEAM_A) is None
     assert await ACOMPLETION(router, "gpt-4.1", TEAM_A) == f"answer from {A2}"
 
 
-async def test_an_alias_of_no_text_leaves_the_error_as_it_is(upstream: Upstream) -> None:
-    upstream.reset({"global": Behaviour.ERROR})
-    router = build_router(_config({"nobody": [A2]}), upstream.url, "openai")
+async def test_an_alias_of_no_text_leaves_the_error_as_it_is(provider: Provider) -> None:
+    provider.reset({"global": Behaviour.ERROR})
+    router = build_router(_config({"nobody": [A2]}), provider.url, "openai")
     router.model_group_alias = {"global": {"model": 5, "hidden": False}}
 
     if not capabilities().malformed_aliases:
         with pytest.raises(ValueError, match="expected a string"):
             await ACOMPLETION(router, "global", None)
-        assert upstream.models_called == ()
+        assert provider.models_called == ()
         return
     with pytest.raises(Exception, match="fallback model group") as raised:
         await ACOMPLETION(router, "global", None)
     assert any(text.format(name="global") in str(raised.value) for text in ERROR_TEXTS)
 
 
-async def test_disabled_fallbacks(upstream: Upstream) -> None:
-    upstream.reset({A1: Behaviour.ERROR})
-    router = build_router(_config({A1: [A2]}), upstream.url, "openai")
+async def test_disabled_fallbacks(provider: Provider) -> None:
+    provider.reset({A1: Behaviour.ERROR})
+    router = build_router(_config({A1: [A2]}), provider.url, "openai")
 
     with pytest.raises(Exception, match="the primary is down"):
         await ACOMPLETION(router, "gpt-4.1", TEAM_A, disable_fallbacks=True)
-    assert upstream.models_called == (A1,)
+    assert provider.models_called == (A1,)
 
 
 @pytest.mark.parametrize("kind", Kind, ids=lambda kind: kind.name.lower())
-async def test_lists_are_never_changed(kind: Kind, upstream: Upstream) -> None:
-    upstream.reset(dict.fromkeys(FAILING, Behaviour.ERROR))
+async def test_lists_are_never_changed(kind: Kind, provider: Provider) -> None:
+    provider.reset(dict.fromkeys(FAILING, Behaviour.ERROR))
     configured = [{B1: ["other"]}, {A1: [A2]}, {"*": ["other"]}]
-    router = build_router(_config(*configured, kind=kind), upstream.url, "openai")
+    router = build_router(_config(*configured, kind=kind), provider.url, "openai")
     of_request = copy.deepcopy(configured)
 
     await _outcome(router, "gpt-4.1", TEAM_A)
@@ -247,40 +247,40 @@ async def test_lists_are_never_changed(kind: Kind, upstream: Upstream) -> None:
     assert of_request == configured
 
 
-async def test_circles_end(upstream: Upstream) -> None:
+async def test_circles_end(provider: Provider) -> None:
     """However the chains of a request lead back, it calls no more than if its chain stood under the name as sent."""
     failing = [d.model_name for d in DEPLOYMENTS if d.team_id == TEAM_A]
-    upstream.reset(dict.fromkeys(failing, Behaviour.ERROR))
+    provider.reset(dict.fromkeys(failing, Behaviour.ERROR))
     config = Config(DEPLOYMENTS, ALIASES, {Kind.GENERAL: [{A1: [A2]}, {A2: [A1]}]}, max_fallbacks=3)
-    router = build_router(config, upstream.url, "openai")
+    router = build_router(config, provider.url, "openai")
 
     written_out = dataclasses.replace(config, chains={Kind.GENERAL: [{"gpt-4.1": [A2]}, *config.chains[Kind.GENERAL]]})
-    assert await _outcome(build_router(written_out, upstream.url, "openai"), "gpt-4.1", TEAM_A) is None
-    as_written_out = len(upstream.models_called)
-    upstream.hits.clear()
+    assert await _outcome(build_router(written_out, provider.url, "openai"), "gpt-4.1", TEAM_A) is None
+    as_written_out = len(provider.models_called)
+    provider.hits.clear()
     assert await _outcome(router, "gpt-4.1", TEAM_A) is None
 
-    assert len(upstream.models_called) <= as_written_out
+    assert len(provider.models_called) <= as_written_out
 
 
 @pytest.mark.parametrize("pick", [0, 1])
-async def test_what_was_never_called_is_still_to_try(pick: int, upstream: Upstream) -> None:
+async def test_what_was_never_called_is_still_to_try(pick: int, provider: Provider) -> None:
     """The chain of a sibling leads nowhere, and the sibling itself is what comes next."""
-    upstream.reset({"x": Behaviour.ERROR, "dead": Behaviour.ERROR, A3: Behaviour.CONTEXT_WINDOW})
+    provider.reset({"x": Behaviour.ERROR, "dead": Behaviour.ERROR, A3: Behaviour.CONTEXT_WINDOW})
     DICE.seed = pick
     deployments = (*DEPLOYMENTS, *SIBLING, Deployment("x"), Deployment("dead"))
     chains = {Kind.GENERAL: [{"x": ["gpt-4.1", A1]}], Kind.CONTEXT_WINDOW: [{A1: ["dead"]}]}
-    router = build_router(Config(deployments, {}, chains), upstream.url, "openai")
+    router = build_router(Config(deployments, {}, chains), provider.url, "openai")
 
     assert await _outcome(router, "x", TEAM_A) == f"answer from {A1}"
 
 
-async def test_a_cut_answer_is_delivered_where_no_target_is_still_to_try(upstream: Upstream) -> None:
-    upstream.reset({"global": Behaviour.CONTENT_FILTER})
+async def test_a_cut_answer_is_delivered_where_no_target_is_still_to_try(provider: Provider) -> None:
+    provider.reset({"global": Behaviour.CONTENT_FILTER})
     config = Config(DEPLOYMENTS, ALIASES, {Kind.CONTENT_POLICY: [{"global": ["al-global"]}]})
 
-    assert await _outcome(build_router(config, upstream.url, "openai"), "al-global", None) is not None
-    assert upstream.models_called == ("global",)
+    assert await _outcome(build_router(config, provider.url, "openai"), "al-global", None) is not None
+    assert provider.models_called == ("global",)
 
 
 SIBLINGS = tuple(Deployment(f"model_name_team-a_{number}", TEAM_A, "gpt-4.1") for number in range(1, 7))
@@ -295,33 +295,33 @@ SIBLINGS = tuple(Deployment(f"model_name_team-a_{number}", TEAM_A, "gpt-4.1") fo
     ids=["siblings", "aliases of the group itself"],
 )
 async def test_a_chain_of_other_names_of_the_group_is_walked_once(
-    model: str, aliases: dict[str, str], chains: list[dict[str, list[str]]], calls: int, upstream: Upstream
+    model: str, aliases: dict[str, str], chains: list[dict[str, list[str]]], calls: int, provider: Provider
 ) -> None:
     deployments = (*SIBLINGS, Deployment("global"), Deployment("other"))
-    upstream.reset({d.model_name: Behaviour.ERROR for d in deployments})
-    router = build_router(Config(deployments, aliases, {Kind.GENERAL: chains}), upstream.url, "openai")
+    provider.reset({d.model_name: Behaviour.ERROR for d in deployments})
+    router = build_router(Config(deployments, aliases, {Kind.GENERAL: chains}), provider.url, "openai")
 
     assert await _outcome(router, model, TEAM_A) is None
-    assert len(upstream.models_called) == calls
+    assert len(provider.models_called) == calls
 
 
 @pytest.mark.parametrize("shared", [True, False], ids=["one internal name", "an internal name each"])
-async def test_the_work_grows_with_the_deployments(shared: bool, upstream: Upstream) -> None:  # noqa: FBT001 - from the table
+async def test_the_work_grows_with_the_deployments(shared: bool, provider: Provider) -> None:  # noqa: FBT001 - from the table
     """Not with their square: four times as many take four times as long, chain or no chain."""
-    lines = [await _lines_run(count, upstream, shared=shared) for count in (25, 100, 175)]
+    lines = [await _lines_run(count, provider, shared=shared) for count in (25, 100, 175)]
 
     assert lines[2] - lines[1] <= 1.2 * (lines[1] - lines[0]) + 100
 
 
-async def _lines_run(count: int, upstream: Upstream, *, shared: bool) -> int:
+async def _lines_run(count: int, provider: Provider, *, shared: bool) -> int:
     """How many lines litellm runs to fail a request for a name that ``count`` deployments of a team have."""
     name = A1 if shared else "model_name_team-a_x{}"
     deployments = [Deployment(name.format(number), TEAM_A, "gpt-4.1", copy=number) for number in range(count)]
-    upstream.reset({"down": Behaviour.ERROR})
-    entries = [model_entry(deployment, upstream.url, "openai") for deployment in deployments]
+    provider.reset({"down": Behaviour.ERROR})
+    entries = [model_entry(deployment, provider.url, "openai") for deployment in deployments]
     for entry in entries:
         entry["litellm_params"]["model"] = "openai/down"
-    router = build_router(_bare({"nobody": ["other"]}), upstream.url, "openai", more=entries)
+    router = build_router(_bare({"nobody": ["other"]}), provider.url, "openai", more=entries)
     lines = 0
 
     def trace(frame: FrameType, event: str, _: object) -> Any:
@@ -338,8 +338,8 @@ async def _lines_run(count: int, upstream: Upstream, *, shared: bool) -> int:
     return lines
 
 
-async def test_the_caller_s_name_stays_in_the_answer_s_metadata(upstream: Upstream) -> None:
-    router = build_router(_config({A1: [A2]}), upstream.url, "openai")
+async def test_the_caller_s_name_stays_in_the_answer_s_metadata(provider: Provider) -> None:
+    router = build_router(_config({A1: [A2]}), provider.url, "openai")
     metadata: dict[str, Any] = {"user_api_key_team_id": TEAM_A}
 
     await router.acompletion(model="gpt-4.1", messages=MESSAGES, metadata=metadata)
@@ -347,16 +347,16 @@ async def test_the_caller_s_name_stays_in_the_answer_s_metadata(upstream: Upstre
     assert metadata["model_group"] == "gpt-4.1"
 
 
-async def test_a_team_s_request_stays_with_the_team(upstream: Upstream) -> None:
+async def test_a_team_s_request_stays_with_the_team(provider: Provider) -> None:
     """Two teams, one public name: whatever fails, no request of one reaches a deployment of the other."""
-    upstream.reset(dict.fromkeys(FAILING, Behaviour.ERROR))
+    provider.reset(dict.fromkeys(FAILING, Behaviour.ERROR))
     config = Config(DEPLOYMENTS + SIBLING, ALIASES, {Kind.GENERAL: [{A1: ["backup"]}, {B1: ["backup"]}]})
-    router = build_router(config, upstream.url, "openai")
+    router = build_router(config, provider.url, "openai")
 
     for model in ("gpt-4.1", "al", "al-a1", A1, "backup"):
-        upstream.hits.clear()
+        provider.hits.clear()
         await _outcome(router, model, TEAM_B)
-        assert not [called for called in upstream.models_called if TEAM_A in called], model
+        assert not [called for called in provider.models_called if TEAM_A in called], model
 
 
 @needs("continuation")
@@ -365,28 +365,28 @@ async def test_a_team_s_request_stays_with_the_team(upstream: Upstream) -> None:
 async def test_a_target_with_parameters_of_its_own_never_continues_a_stream(
     model: str,
     brought_along: bool,  # noqa: FBT001 - from the table
-    upstream: Upstream,
+    provider: Provider,
 ) -> None:
     """The check that says whether a stream may go on must see the very chain that would take it over."""
-    upstream.reset({A1: Behaviour.BREAK_LATE})
+    provider.reset({A1: Behaviour.BREAK_LATE})
     chain: Any = {A1: [{"model": A2, "temperature": 0}]}
-    router = continuing_router(_config({A1: [A2]}) if brought_along else _config(chain), upstream.url)
+    router = continuing_router(_config({A1: [A2]}) if brought_along else _config(chain), provider.url)
 
     with pytest.raises(Exception, match="onnection"):
         await STREAM(router, model, TEAM_A, **({"fallbacks": [chain]} if brought_along else {}))
-    assert upstream.models_called == (A1,)
+    assert provider.models_called == (A1,)
 
 
 @needs("continuation")
 @pytest.mark.parametrize("fallbacks", [None, 5], ids=repr)
-async def test_a_broken_stream_is_not_continued_by_what_is_no_list(fallbacks: Any, upstream: Upstream) -> None:
-    upstream.reset({A1: Behaviour.BREAK_LATE})
-    router = continuing_router(_config({A1: [A2]}), upstream.url)
+async def test_a_broken_stream_is_not_continued_by_what_is_no_list(fallbacks: Any, provider: Provider) -> None:
+    provider.reset({A1: Behaviour.BREAK_LATE})
+    router = continuing_router(_config({A1: [A2]}), provider.url)
 
     refused = fallbacks is not None and not capabilities().malformed_lists
     with pytest.raises(Exception, match=REFUSED if refused else "onnection"):
         await STREAM(router, "gpt-4.1", TEAM_A, fallbacks=fallbacks)
-    assert upstream.models_called == (() if refused else (A1,))
+    assert provider.models_called == (() if refused else (A1,))
 
 
 @pytest.mark.parametrize(
@@ -407,25 +407,25 @@ async def test_a_broken_stream_is_not_continued_by_what_is_no_list(fallbacks: An
     ids=["cut answer", "refusal", "streamed refusal"],
 )
 async def test_an_answer_that_no_chain_can_better_is_delivered(
-    call: Call, behaviour: Behaviour, delivered: str, config: Config, upstream: Upstream
+    call: Call, behaviour: Behaviour, delivered: str, config: Config, provider: Provider
 ) -> None:
-    upstream.reset({A1: behaviour})
-    router = build_router(config, upstream.url, call.provider)
+    provider.reset({A1: behaviour})
+    router = build_router(config, provider.url, call.provider)
 
     assert delivered in await call(router, "gpt-4.1", TEAM_A)
-    assert upstream.models_called == (A1,)
+    assert provider.models_called == (A1,)
 
 
-async def test_a_deployment_that_nobody_owns_has_no_public_name(upstream: Upstream) -> None:
+async def test_a_deployment_that_nobody_owns_has_no_public_name(provider: Provider) -> None:
     """Whatever its ``model_info`` says, as a row of a database may."""
-    upstream.reset({"global": Behaviour.ERROR})
-    router = build_router(_config({"public": ["other"]}), upstream.url, "openai")
+    provider.reset({"global": Behaviour.ERROR})
+    router = build_router(_config({"public": ["other"]}), provider.url, "openai")
     for deployment in router.model_list:
         if deployment["model_name"] == "global":
             deployment["model_info"]["team_public_model_name"] = "public"
 
     assert await _outcome(router, "global", None) is None
-    assert upstream.models_called == ("global",)
+    assert provider.models_called == ("global",)
 
 
 @needs("cooldown_gate")
@@ -456,13 +456,13 @@ async def test_a_cooldown_without_a_request_at_hand(key: str, found: bool) -> No
     assert gate(getattr(router, "_core_ctx", router), "global") is found
 
 
-async def test_a_provider_within_a_name_is_not_stripped(upstream: Upstream) -> None:
-    upstream.reset({"my/openai/primary": Behaviour.ERROR})
+async def test_a_provider_within_a_name_is_not_stripped(provider: Provider) -> None:
+    provider.reset({"my/openai/primary": Behaviour.ERROR})
     deployments = (Deployment("my/openai/primary"), Deployment("other"))
     config = Config(deployments, {"al": "my/openai/primary"}, {Kind.GENERAL: [{"my/primary": ["other"]}]})
 
-    assert await _outcome(build_router(config, upstream.url, "openai"), "al", None) is None
-    assert upstream.models_called == ("my/openai/primary",)
+    assert await _outcome(build_router(config, provider.url, "openai"), "al", None) is None
+    assert provider.models_called == ("my/openai/primary",)
 
 
 async def _outcome(router: Any, model: str, team_id: Any, **request: Any) -> str | None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from litellm_patch.names import CATCH_ALL, Chains, Deployment, Kind
+from litellm_patch.model.names import CATCH_ALL, Chains, Deployment, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from names.worlds import World
+    from tests.names.worlds import World
 
 # as long as what it replaces: the longest of several wildcards wins, so a length is no mere name. The model group
 # gpt-4.1 stays, as the Router knows whose it is and matches it to a key with that provider before it

@@ -1,4 +1,4 @@
-"""A Router built from the model's plain data, with every deployment on the loopback upstream."""
+"""A Router built from the model's plain data, with every deployment on the loopback provider."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from litellm import Router
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from litellm_patch.names import Config, Deployment
+    from litellm_patch.model.names import Config, Deployment
 
 
 def build_router(
@@ -24,7 +24,7 @@ def build_router(
 
     Args:
         config: deployments, aliases and chains.
-        base_url: the upstream's root.
+        base_url: the provider's root.
         provider: the protocol spoken to it, ``openai`` or ``anthropic``.
         more: entries of the model list that the plain data cannot say.
         settings: further arguments of the Router.
@@ -53,11 +53,11 @@ def model_entry(
     model_id: str | None = None,
     **params: Any,
 ) -> dict[str, Any]:
-    """The entry of the Router's model list for a deployment; it calls the upstream by its internal name.
+    """The entry of the Router's model list for a deployment; it calls the provider by its internal name.
 
     Args:
         deployment: the deployment.
-        base_url: the upstream's root.
+        base_url: the provider's root.
         provider: the protocol spoken to it.
         model_id: its id, derived from its name if not given.
         params: further ``litellm_params``.

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
-from litellm_patch.names import CATCH_ALL, Chains, Config, Deployment, Failure, Kind, Request
-from upstream import Behaviour
+from litellm_patch.model.names import CATCH_ALL, Chains, Config, Deployment, Failure, Kind, Request
+from upkeep.provider import Behaviour
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

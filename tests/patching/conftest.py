@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from patching.factory import World, make_world
-from patching.fake_index import FakeIndex
-from patching.maintainer import Desk, make_desk
+from tests.patching.factory import Installation, make_world
+from tests.patching.fake_index import FakeIndex
+from tests.patching.maintainer import Project, make_desk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,13 +23,13 @@ def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
+def world(tmp_path: Path) -> Installation:
     """A virtual environment with a stock litellm, and a patches folder."""
     return make_world(tmp_path)
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
+def project(tmp_path: Path) -> Iterator[Project]:
     """An index on loopback with a few releases, and patches for them."""
     with FakeIndex() as index:
         yield make_desk(tmp_path, index)

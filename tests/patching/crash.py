@@ -24,22 +24,22 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
-    from patching.factory import World
+    from tests.patching.factory import Installation
 
 PACKAGE = Path(litellm_patch.__file__).parent
 KILLED = -9
 # all that runs between the first look at a target and the last step
-_TRACED = {str(PACKAGE / f"{name}.py") for name in ("apply", "locking", "record", "replacing")}
+_TRACED = {str(PACKAGE / "patching" / f"{name}.py") for name in ("apply", "locking", "record", "replacing")}
 _NOBODY = 65534
 
 
 @dataclass(frozen=True)
-class Forks:
+class CrashingForks:
     """The warm process, as a test sees it."""
 
     process: subprocess.Popen[str]
 
-    def run(self, world: World, verb: str, *, before_line: int = 0, nobody: bool = False) -> int:
+    def run(self, world: Installation, verb: str, *, before_line: int = 0, nobody: bool = False) -> int:
         """Run a verb on the environment of a world.
 
         Args:
@@ -61,13 +61,13 @@ class Forks:
 
 
 @contextmanager
-def forking() -> Iterator[Forks]:
+def forking() -> Iterator[CrashingForks]:
     """Start the warm process, and end it."""
-    paths = os.pathsep.join((str(PACKAGE.parent), str(Path(__file__).parents[1])))
-    command = [sys.executable, "-m", "patching.crash"]
+    paths = os.pathsep.join((str(PACKAGE.parent), str(Path(__file__).parents[2])))
+    command = [sys.executable, "-m", "tests.patching.crash"]
     env = {**os.environ, "PYTHONPATH": paths}
     with subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
-        yield Forks(process)
+        yield CrashingForks(process)
 
 
 def _serve() -> None:

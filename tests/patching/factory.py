@@ -157,7 +157,7 @@ def snapshot(folder: Path) -> dict[str, tuple[int, bytes | str]]:
 
 
 @dataclass(frozen=True)
-class World:
+class Installation:
     """A virtual environment with litellm, and the patches folder for it."""
 
     root: Path
@@ -207,9 +207,9 @@ class World:
         return result.output
 
 
-def make_world(root: Path) -> World:
+def make_world(root: Path) -> Installation:
     env = root / "env"
     site = env / "lib" / "python3.11" / "site-packages"
     write_install(site)
     (env / "pyvenv.cfg").write_text("home = /usr/bin\n")
-    return World(root, env, site, write_ledger(root / "patches"))
+    return Installation(root, env, site, write_ledger(root / "patches"))

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 from packaging.utils import parse_sdist_filename, parse_wheel_filename
 
-from patching.factory import digest
+from tests.patching.factory import digest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +32,7 @@ def make_wheel(files: Mapping[str, bytes]) -> bytes:
 
 
 @dataclass
-class Answer:
+class IndexAnswer:
     """What one path gives: `missing` bytes of the body never come, `stalls` sends nothing at all."""
 
     body: bytes
@@ -53,7 +53,7 @@ class FakeIndex:
     """
 
     files: list[dict[str, Any]] = field(default_factory=list)
-    answers: dict[str, Answer] = field(default_factory=dict)
+    answers: dict[str, IndexAnswer] = field(default_factory=dict)
     hits: list[str] = field(default_factory=list)
 
     def __enter__(self) -> FakeIndex:  # noqa: PYI034 - Self needs 3.11, and nothing derives from it
@@ -91,7 +91,7 @@ class FakeIndex:
 
     def add_file(self, name: str, body: bytes, **said: object) -> dict[str, Any]:
         """Put any file on the index, and give what the page says of it; `said` overrides."""
-        self.answers[f"/files/{name}"] = Answer(body)
+        self.answers[f"/files/{name}"] = IndexAnswer(body)
         entry = {
             "filename": name,
             "url": f"../../files/{name}",
@@ -110,7 +110,7 @@ class FakeIndex:
         """Take a release off the index."""
         self.files = [entry for entry in self.files if not entry["filename"].startswith(f"litellm-{version}-")]
 
-    def answer(self, version: str) -> Answer:
+    def answer(self, version: str) -> IndexAnswer:
         """Give the answer for the first wheel of a release."""
         return self.answers["/files/" + self.entry(version)["filename"]]
 
@@ -141,9 +141,9 @@ class _Handler(BaseHTTPRequestHandler):
         """Give what the index has for the path."""
         index = cast("_Server", self.server).index
         index.hits.append(self.path)
-        answer = index.answers.get(unquote(self.path)) or Answer(b"", 404)
+        answer = index.answers.get(unquote(self.path)) or IndexAnswer(b"", 404)
         if self.path == PAGE and PAGE not in index.answers:
-            answer = Answer(index.page(), kind="application/vnd.pypi.simple.v1+json")
+            answer = IndexAnswer(index.page(), kind="application/vnd.pypi.simple.v1+json")
         if answer.stalls:
             index.released.wait(10)
         self.send_response(answer.status)

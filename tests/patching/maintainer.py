@@ -1,4 +1,4 @@
-"""A maintainer's desk: an index with some releases, a patches folder and a cache."""
+"""A maintainer's project: an index with some releases, a patches folder and a cache."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 
 from click.testing import CliRunner
 
-from litellm_patch.cli import main
-from litellm_patch.index import Index
-from litellm_patch.ledger import Ledger, load_ledger
-from litellm_patch.releases import Surroundings
-from patching.factory import ROUTER, make_patch, snapshot
+from litellm_patch.patching.ledger import Ledger, load_ledger
+from litellm_patch.wheels.index import Index
+from tests.patching.factory import ROUTER, make_patch, snapshot
+from upkeep.command import main
+from upkeep.releases.surroundings import Surroundings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from click.testing import Result
 
-    from patching.fake_index import FakeIndex
+    from tests.patching.fake_index import FakeIndex
 
 CORE = "litellm/router_core.py"
 _TWIN = b"class Router:\n    def sync(self, name):\n        return find(name)\n\n    def stream(self, name):\n"
@@ -34,7 +34,7 @@ DENIED = '\n[[denied]]\nversion = "1.83.5"\nreason = "malicious \\"upload\\""\n'
 
 
 @dataclass(frozen=True)
-class Desk:
+class Project:
     """All that a maintainer works with."""
 
     root: Path
@@ -97,13 +97,13 @@ class Desk:
         return Surroundings(Index(self.index.url), self.cache, now, told.append, lambda *_: None)
 
 
-def make_desk(root: Path, index: FakeIndex) -> Desk:
-    """Give a desk with two patches, four releases, and a ledger that lists only what is denied."""
-    desk = Desk(root, index)
-    desk.patches.mkdir()
-    (desk.patches / "1.83.0.patch").write_bytes(make_patch(OLD, {ROUTER: OLD_PATCHED[ROUTER]}))
-    (desk.patches / "1.84.0.patch").write_bytes(make_patch(NEW, {CORE: NEW_PATCHED[CORE]}))
-    desk.ledger.write_text("schema = 1\n" + DENIED)
+def make_desk(root: Path, index: FakeIndex) -> Project:
+    """Give a project with two patches, four releases, and a ledger that lists only what is denied."""
+    project = Project(root, index)
+    project.patches.mkdir()
+    (project.patches / "1.83.0.patch").write_bytes(make_patch(OLD, {ROUTER: OLD_PATCHED[ROUTER]}))
+    (project.patches / "1.84.0.patch").write_bytes(make_patch(NEW, {CORE: NEW_PATCHED[CORE]}))
+    project.ledger.write_text("schema = 1\n" + DENIED)
     index.add("1.9.0", OLD)
     index.add("1.84.0", NEW, "cp310-abi3-manylinux_2_28_x86_64")
     index.add("1.84.0", NEW, "cp310-abi3-macosx_11_0_arm64", **{"upload-time": "2020-01-02T03:04:04Z"})
@@ -111,7 +111,7 @@ def make_desk(root: Path, index: FakeIndex) -> Desk:
     index.add("1.83.0", OLD)
     index.add("1.83.0.post1", OLD)
     index.add_file("litellm-1.83.0.tar.gz", b"sources")
-    return desk
+    return project
 
 
 def at(text: str) -> datetime:

@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from patching.factory import (
+from tests.patching.factory import (
     HANDLER,
     PATCHED,
     ROUTER,
     STOCK,
-    World,
+    Installation,
     make_patch,
     make_world,
     snapshot,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def test_round_trip(world: World) -> None:
+def test_round_trip(world: Installation) -> None:
     stock = snapshot(world.root)
     output = world.expect(0, "apply")
     assert output.splitlines() == [
@@ -58,7 +58,7 @@ def test_any_edit_makes_the_round_trip(edits: dict[str, tuple[str, str]]) -> Non
     if not after:
         return
     with tempfile.TemporaryDirectory() as folder:
-        world = World(Path(folder), Path(folder), Path(folder) / "site", Path(folder) / "patches")
+        world = Installation(Path(folder), Path(folder), Path(folder) / "site", Path(folder) / "patches")
         write_install(world.site, files=before)
         write_ledger(world.patches, before, after)
         stock = snapshot(world.site)
@@ -68,7 +68,7 @@ def test_any_edit_makes_the_round_trip(edits: dict[str, tuple[str, str]]) -> Non
         assert snapshot(world.site) == stock
 
 
-def test_a_second_time_changes_nothing(world: World) -> None:
+def test_a_second_time_changes_nothing(world: Installation) -> None:
     assert "nothing to revert" in world.expect(0, "revert")
     world.expect(0, "apply")
 
@@ -82,7 +82,7 @@ def test_a_second_time_changes_nothing(world: World) -> None:
 
 @pytest.mark.parametrize("patched", [[ROUTER], [HANDLER], [ROUTER, HANDLER]])
 @pytest.mark.parametrize("verb", ["apply", "revert"])
-def test_a_partly_patched_tree_is_brought_home(world: World, patched: list[str], verb: str) -> None:
+def test_a_partly_patched_tree_is_brought_home(world: Installation, patched: list[str], verb: str) -> None:
     stock = snapshot(world.site)
     world.expect(0, "apply")
     full = {path: (world.site / path).read_bytes() for path in STOCK}
@@ -98,7 +98,7 @@ def test_a_partly_patched_tree_is_brought_home(world: World, patched: list[str],
         assert snapshot(world.site) == stock
 
 
-def test_offsets_keep_a_hunk_out_of_the_twin(world: World) -> None:
+def test_offsets_keep_a_hunk_out_of_the_twin(world: Installation) -> None:
     """The release has one function more than the patch knows, just like the one that the patch changes."""
     twin = b"def extra(model):\n    name = model\n    group = groups.get(name)\n    return group\n\n\n"
     before = {path: data.replace(b"def completion", twin + b"def completion") for path, data in STOCK.items()}
@@ -112,12 +112,12 @@ def test_offsets_keep_a_hunk_out_of_the_twin(world: World) -> None:
     world.expect(0, "revert", site)
 
     write_ledger(world.patches, before, after, {ROUTER: [0, 6]}, patch)  # the first hunk fits the twin to the byte
-    assert "1.83.0.patch and the ledger disagree on litellm/router.py" in world.expect(21, "apply", site)
+    assert "1.83.0.patch and the ledger disagree on litellm/router.py" in world.expect(1, "apply", site)
     write_ledger(world.patches, before, after, {ROUTER: [1, 6]}, patch)
-    assert "hunk 1 does not match" in world.expect(21, "apply", site)
+    assert "hunk 1 does not match" in world.expect(1, "apply", site)
 
 
-def test_the_cache_behind_hard_links_keeps_its_bytes(world: World) -> None:
+def test_the_cache_behind_hard_links_keeps_its_bytes(world: Installation) -> None:
     cache = world.root / "cache"
     cache.mkdir()
     for path in (world.router, world.handler, world.record):
@@ -129,7 +129,7 @@ def test_the_cache_behind_hard_links_keeps_its_bytes(world: World) -> None:
     assert snapshot(cache) == before
 
 
-def test_modes_are_kept(world: World) -> None:
+def test_modes_are_kept(world: Installation) -> None:
     world.router.chmod(0o440)
     world.handler.chmod(0o755)
     world.expect(0, "apply")
@@ -138,13 +138,13 @@ def test_modes_are_kept(world: World) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give a file away")
-def test_the_owner_is_kept(world: World) -> None:
+def test_the_owner_is_kept(world: Installation) -> None:
     os.chown(world.router, 12345, 23456)
     world.expect(0, "apply")
     assert (world.router.stat().st_uid, world.router.stat().st_gid) == (12345, 23456)
 
 
-def test_an_owner_that_cannot_be_set_is_no_error(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_owner_that_cannot_be_set_is_no_error(world: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise PermissionError(errno.EPERM, "Operation not permitted")
 
@@ -172,7 +172,7 @@ def test_a_venv_inside_a_git_repository(tmp_path: Path) -> None:
     ],
 )
 def test_a_drifted_file_is_refused(
-    world: World, verb: str, start: str, edit: Callable[[Path], object], text: str
+    world: Installation, verb: str, start: str, edit: Callable[[Path], object], text: str
 ) -> None:
     if start == "applied":
         world.expect(0, "apply")
@@ -185,22 +185,22 @@ def test_a_drifted_file_is_refused(
 
 
 @pytest.mark.parametrize(("version", "code", "text"), [("1.82.7", 7, "malicious upload"), ("1.84.0", 6, "1.83.0")])
-def test_a_release_that_is_not_supported_is_refused(world: World, version: str, code: int, text: str) -> None:
+def test_a_release_that_is_not_supported_is_refused(world: Installation, version: str, code: int, text: str) -> None:
     site = world.root / "other"
     write_install(site, version)
     for verb in ("apply", "revert", "status"):
         assert text in world.expect(code, verb, site)
 
 
-def test_a_patch_edited_by_hand_is_refused(world: World) -> None:
+def test_a_patch_edited_by_hand_is_refused(world: Installation) -> None:
     file = world.patches / "1.83.0.patch"
     file.write_bytes(
         file.read_bytes().replace(b"+    group = groups.get(resolve(name))", b"+    group = resolve(name)")
     )
-    assert "disagree on litellm/router.py" in world.expect(21, "apply")
+    assert "disagree on litellm/router.py" in world.expect(1, "apply")
 
 
-def test_a_patch_that_leaves_the_package_is_refused(world: World) -> None:
+def test_a_patch_that_leaves_the_package_is_refused(world: Installation) -> None:
     file = world.patches / "1.83.0.patch"
     file.write_bytes(file.read_bytes().replace(b"litellm/router.py", b"litellm/../../x.py"))
-    assert "not a change of one file below a/litellm/" in world.expect(21, "apply")
+    assert "not a change of one file below a/litellm/" in world.expect(1, "apply")

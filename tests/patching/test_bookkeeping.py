@@ -15,13 +15,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from litellm_patch.record import Marker, read_marker, record_listing
-from patching.factory import (
+from litellm_patch.patching.record import Marker, read_marker, record_listing
+from tests.patching.factory import (
     PATCHED,
     ROUTER,
     STOCK,
     VERSION,
-    World,
+    Installation,
     digest,
     record_row,
     snapshot,
@@ -32,7 +32,7 @@ from patching.factory import (
 ROW = f"litellm-{VERSION}.dist-info/litellm-patch.json"
 
 
-def test_the_marker_names_patch_hash_and_date(world: World) -> None:
+def test_the_marker_names_patch_hash_and_date(world: Installation) -> None:
     before = datetime.now(timezone.utc).replace(microsecond=0)
     world.expect(0, "apply")
     said = json.loads(world.marker.read_bytes())
@@ -47,7 +47,7 @@ def test_the_marker_names_patch_hash_and_date(world: World) -> None:
 
 @pytest.mark.parametrize("end", ["\r\n", "\n"])
 @pytest.mark.parametrize("last", ["", "end"])
-def test_record_lists_every_change_and_comes_back_byte_for_byte(world: World, end: str, last: str) -> None:
+def test_record_lists_every_change_and_comes_back_byte_for_byte(world: Installation, end: str, last: str) -> None:
     stock = world.record.read_bytes().decode().replace("\r\n", end).removesuffix("" if last else end).encode()
     world.record.write_bytes(stock)
     world.expect(0, "apply")
@@ -60,7 +60,7 @@ def test_record_lists_every_change_and_comes_back_byte_for_byte(world: World, en
     assert world.record.read_bytes() == stock
 
 
-def test_the_new_files_have_the_mode_of_their_neighbours(world: World) -> None:
+def test_the_new_files_have_the_mode_of_their_neighbours(world: Installation) -> None:
     world.record.parent.chmod(0o750)
     world.expect(0, "apply")
     assert world.marker.stat().st_mode & 0o777 == 0o640
@@ -91,7 +91,7 @@ def test_a_row_comes_and_goes_without_a_trace(rows: list[str], end: str, ended: 
         b'{"patch": "x", "sha256": "y", "applied": "z", "more": ""}',
     ],
 )
-def test_a_damaged_marker_is_partial_and_both_verbs_mend_it(world: World, text: bytes) -> None:
+def test_a_damaged_marker_is_partial_and_both_verbs_mend_it(world: Installation, text: bytes) -> None:
     stock = snapshot(world.site)
     assert read_marker(text) is None
     for verb in ("apply", "revert"):
@@ -103,7 +103,7 @@ def test_a_damaged_marker_is_partial_and_both_verbs_mend_it(world: World, text: 
 
 
 @pytest.mark.parametrize("verb", ["apply", "revert"])
-def test_a_record_that_tells_another_story_is_mended(world: World, verb: str) -> None:
+def test_a_record_that_tells_another_story_is_mended(world: Installation, verb: str) -> None:
     world.expect(0, "apply")
     right = world.record.read_bytes()
     for wrong in (
@@ -118,7 +118,7 @@ def test_a_record_that_tells_another_story_is_mended(world: World, verb: str) ->
         world.expect(0 if verb == "apply" else 3, "status")
 
 
-def test_stock_files_with_a_marker_were_reinstalled(world: World) -> None:
+def test_stock_files_with_a_marker_were_reinstalled(world: Installation) -> None:
     stock = snapshot(world.site)
     world.expect(0, "apply")
     for path, (_, data) in stock.items():
@@ -129,13 +129,13 @@ def test_stock_files_with_a_marker_were_reinstalled(world: World) -> None:
     assert snapshot(world.site) == stock
 
 
-def test_another_revision_of_the_patch_is_told_by_its_marker(world: World) -> None:
+def test_another_revision_of_the_patch_is_told_by_its_marker(world: Installation) -> None:
     world.expect(0, "apply")
     world.router.write_bytes(PATCHED[ROUTER].replace(b"resolve", b"resolve2"))
     assert "; litellm-patch.json says that 1.83.0.patch was applied at 2" in world.expect(5, "apply")
 
 
-def test_patched_files_without_a_marker_are_patched(world: World) -> None:
+def test_patched_files_without_a_marker_are_patched(world: Installation) -> None:
     """As out of a wheel that was patched before it was installed: its RECORD is right, and nobody applied anything."""
     world.expect(0, "apply")
     world.marker.unlink()
@@ -144,7 +144,7 @@ def test_patched_files_without_a_marker_are_patched(world: World) -> None:
     world.expect(0, "status")
 
 
-def test_a_marker_of_this_very_patch_keeps_its_date(world: World) -> None:
+def test_a_marker_of_this_very_patch_keeps_its_date(world: Installation) -> None:
     world.expect(0, "apply")
     said = Marker(f"{VERSION}.patch", digest((world.patches / f"{VERSION}.patch").read_bytes()), "then").dump()
     world.marker.write_bytes(said)
@@ -153,7 +153,7 @@ def test_a_marker_of_this_very_patch_keeps_its_date(world: World) -> None:
     assert world.marker.read_bytes() == said
 
 
-def test_a_record_without_hashes_gets_the_marker_and_nothing_else(world: World) -> None:
+def test_a_record_without_hashes_gets_the_marker_and_nothing_else(world: Installation) -> None:
     rows = b"litellm/router.py,,\nlitellm/main.py,,\n"
     world.record.write_bytes(rows)
     world.expect(0, "apply")
@@ -163,14 +163,14 @@ def test_a_record_without_hashes_gets_the_marker_and_nothing_else(world: World) 
     assert world.record.read_bytes() == rows
 
 
-def test_an_install_without_record_gets_no_marker(world: World) -> None:
+def test_an_install_without_record_gets_no_marker(world: Installation) -> None:
     world.record.unlink()
     world.expect(0, "apply")
     assert not world.marker.exists()
     world.expect(0, "status")
 
 
-def test_an_orphaned_marker_goes_with_the_patch(world: World) -> None:
+def test_an_orphaned_marker_goes_with_the_patch(world: Installation) -> None:
     world.expect(0, "apply")
     world.record.unlink()
     world.expect(0, "status")
@@ -178,7 +178,7 @@ def test_an_orphaned_marker_goes_with_the_patch(world: World) -> None:
     assert not world.marker.exists()
 
 
-def test_stale_bytecode_goes_and_other_bytecode_stays(world: World) -> None:
+def test_stale_bytecode_goes_and_other_bytecode_stays(world: Installation) -> None:
     cache = world.router.parent / "__pycache__"
     cache.mkdir()
     stale = ["router.cpython-311.pyc", "router.cpython-312.opt-1.pyc", "router.pypy310.pyc"]
@@ -192,7 +192,7 @@ def test_stale_bytecode_goes_and_other_bytecode_stays(world: World) -> None:
 @pytest.mark.parametrize("mode", ["TIMESTAMP", "UNCHECKED_HASH"])
 @pytest.mark.parametrize("elsewhere", [False, True])
 def test_python_never_runs_stale_bytecode(
-    world: World, monkeypatch: pytest.MonkeyPatch, mode: str, *, elsewhere: bool
+    world: Installation, monkeypatch: pytest.MonkeyPatch, mode: str, *, elsewhere: bool
 ) -> None:
     """Compiled code that Python would take for fresh: unchecked, or of a source with the same size and time."""
     stock, patched = b"print('stock')\n", b"print('fixed')\n"

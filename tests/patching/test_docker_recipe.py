@@ -18,10 +18,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from litellm_patch.apply import status
 from litellm_patch.cli import main
-from litellm_patch.ledger import LEDGER_NAME, bundled_folder, load_ledger
-from litellm_patch.target import State
+from litellm_patch.patching.apply import status
+from litellm_patch.patching.judging import State
+from litellm_patch.patching.ledger import LEDGER_NAME, bundled_folder, load_ledger
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

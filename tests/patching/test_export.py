@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner
 
-from litellm_patch.cli import main
-from patching.factory import ROUTER, make_patch, snapshot
-from patching.maintainer import CORE, NEW, NEW_PATCHED, OLD, OLD_PATCHED
+from tests.patching.factory import ROUTER, make_patch, snapshot
+from tests.patching.maintainer import CORE, NEW, NEW_PATCHED, OLD, OLD_PATCHED
+from upkeep.command import main
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from click.testing import Result
 
-    from patching.maintainer import Desk
+    from tests.patching.maintainer import Project
 
 DATE = b"Date: Mon, 1 Jan 2024 00:00:00 +0000\n"
 TEST = b"def test_it():\n    assert 1 == 1\n"
@@ -25,12 +25,12 @@ IDENTITY = ("-c", "user.name=someone", "-c", "user.email=someone@example.org")
 
 
 @pytest.fixture
-def material(desk: Desk) -> Desk:
+def material(project: Project) -> Project:
     """A ledger whose newest release sits a line below the patch's own, and all that an export is made of."""
-    (desk.patches / "1.83.0.patch").write_bytes(DATE + make_patch(OLD, {ROUTER: OLD_PATCHED[ROUTER]}))
-    (desk.patches / "1.84.0.patch").write_bytes(DATE + make_patch(NEW, {CORE: NEW_PATCHED[CORE]}))
-    desk.index.add("1.84.1", {**NEW, CORE: b"# a line more\n" + NEW[CORE]})
-    folder = desk.patches / "upstream"
+    (project.patches / "1.83.0.patch").write_bytes(DATE + make_patch(OLD, {ROUTER: OLD_PATCHED[ROUTER]}))
+    (project.patches / "1.84.0.patch").write_bytes(DATE + make_patch(NEW, {CORE: NEW_PATCHED[CORE]}))
+    project.index.add("1.84.1", {**NEW, CORE: b"# a line more\n" + NEW[CORE]})
+    folder = project.patches / "upstream"
     (folder / "measured").mkdir(parents=True)
     (folder / "tests" / "unit").mkdir(parents=True)
     (folder / "tests" / "unit" / "test_new.py").write_bytes(TEST)
@@ -39,12 +39,12 @@ def material(desk: Desk) -> Desk:
     (folder / "prove_fix.py").write_text("print()\n")
     for name in ("before", "after", "tests", "provider"):
         (folder / "measured" / f"{name}.md").write_text(f"measured {name}\n")
-    assert desk.run("update").exit_code == 0
-    return desk
+    assert project.run("update").exit_code == 0
+    return project
 
 
-def _export(desk: Desk, place: Path) -> Result:
-    env = {"LITELLM_PATCH_DIR": str(desk.patches), "PIP_INDEX_URL": desk.index.url, "NO_PROXY": "127.0.0.1"}
+def _export(project: Project, place: Path) -> Result:
+    env = {"LITELLM_PATCH_DIR": str(project.patches), "PIP_INDEX_URL": project.index.url, "NO_PROXY": "127.0.0.1"}
     return CliRunner().invoke(main, ["export", str(place)], env=env)
 
 
@@ -54,7 +54,9 @@ def _git(folder: Path, *arguments: str) -> str:
 
 
 @pytest.mark.parametrize("options", [(), ("-3",)], ids=["as it is", "three-way"])
-def test_git_takes_the_mailbox_on_the_release_s_tree(material: Desk, tmp_path: Path, options: tuple[str, ...]) -> None:
+def test_git_takes_the_mailbox_on_the_release_s_tree(
+    material: Project, tmp_path: Path, options: tuple[str, ...]
+) -> None:
     assert _export(material, tmp_path / "out").exit_code == 0
     tree = tmp_path / "tree"
     for path, data in {**NEW, CORE: b"# a line more\n" + NEW[CORE]}.items():
@@ -79,7 +81,7 @@ def test_git_takes_the_mailbox_on_the_release_s_tree(material: Desk, tmp_path: P
     assert _git(tree, "status", "--porcelain") == ""
 
 
-def test_the_same_patch_gives_the_same_bytes(material: Desk, tmp_path: Path) -> None:
+def test_the_same_patch_gives_the_same_bytes(material: Project, tmp_path: Path) -> None:
     _export(material, tmp_path / "out")
     first = snapshot(tmp_path / "out")
 
@@ -89,33 +91,33 @@ def test_the_same_patch_gives_the_same_bytes(material: Desk, tmp_path: Path) -> 
     assert sorted(first) == ["0001-fix-router-find-chains-by-every-name.patch", "PULL_REQUEST.md", "prove_fix.py"]
 
 
-def test_the_pull_request_holds_what_was_measured(material: Desk, tmp_path: Path) -> None:
+def test_the_pull_request_holds_what_was_measured(material: Project, tmp_path: Path) -> None:
     _export(material, tmp_path / "out")
 
     text = (tmp_path / "out" / "PULL_REQUEST.md").read_text()
     assert text == "measured before\nmeasured after\nmeasured tests measured provider 1.84.1\n"
 
 
-def test_a_folder_with_something_else_is_refused(material: Desk, tmp_path: Path) -> None:
+def test_a_folder_with_something_else_is_refused(material: Project, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine.txt").write_text("mine")
 
     result = _export(material, tmp_path / "out")
 
-    assert (result.exit_code, [path.name for path in (tmp_path / "out").iterdir()]) == (60, ["mine.txt"])
+    assert (result.exit_code, [path.name for path in (tmp_path / "out").iterdir()]) == (2, ["mine.txt"])
     assert "holds mine.txt, which no export wrote" in result.stderr
 
 
-def test_a_file_in_place_of_the_folder_is_refused(material: Desk, tmp_path: Path) -> None:
+def test_a_file_in_place_of_the_folder_is_refused(material: Project, tmp_path: Path) -> None:
     (tmp_path / "out").write_text("mine")
 
-    assert _export(material, tmp_path / "out").exit_code == 60
+    assert _export(material, tmp_path / "out").exit_code == 2
 
 
-def test_a_patches_folder_without_the_material_is_refused(desk: Desk, tmp_path: Path) -> None:
-    desk.run("update")
+def test_a_patches_folder_without_the_material_is_refused(project: Project, tmp_path: Path) -> None:
+    project.run("update")
 
-    result = _export(desk, tmp_path / "out")
+    result = _export(project, tmp_path / "out")
 
-    assert (result.exit_code, (tmp_path / "out").exists()) == (20, False)
+    assert (result.exit_code, (tmp_path / "out").exists()) == (2, False)
     assert "has no folder upstream" in result.stderr

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from litellm_patch import locking
-from patching.crash import KILLED, PACKAGE, Forks, forking
-from patching.factory import PATCHED, World, make_world, snapshot
+from litellm_patch.patching import locking
+from tests.patching.crash import KILLED, PACKAGE, CrashingForks, forking
+from tests.patching.factory import PATCHED, Installation, make_world, snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,13 +28,13 @@ CODE = "cpython-311.pyc"
 
 
 @pytest.fixture(scope="module")
-def forks() -> Iterator[Forks]:
+def forks() -> Iterator[CrashingForks]:
     with forking() as forks:
         yield forks
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
+def world(tmp_path: Path) -> Installation:
     """The usual one, with bytecode that must go; what is made of it must leave no lock behind."""
     world = make_world(tmp_path)
     for path in (world.router, world.handler):
@@ -43,17 +43,17 @@ def world(tmp_path: Path) -> World:
     return world
 
 
-def compile_all(world: World) -> None:
+def compile_all(world: Installation) -> None:
     for path in (world.router, world.handler):
         (path.parent / "__pycache__" / f"{path.stem}.{CODE}").write_bytes(b"stale")
 
 
-def contents(world: World) -> dict[str, tuple[int, bytes | str]]:
+def contents(world: Installation) -> dict[str, tuple[int, bytes | str]]:
     """Give all but bytecode."""
     return {path: entry for path, entry in snapshot(world.root).items() if not path.endswith(CODE)}
 
 
-def check_home(world: World, verb: str, stock: dict[str, tuple[int, bytes | str]]) -> None:
+def check_home(world: Installation, verb: str, stock: dict[str, tuple[int, bytes | str]]) -> None:
     """See that a world is wholly what a verb makes of it, with nothing left over."""
     now = contents(world)
     if verb == "apply":
@@ -123,7 +123,7 @@ class FullDisk(io.BufferedWriter):
 @pytest.mark.parametrize("verb", ["apply", "revert"])
 @pytest.mark.parametrize("error", [errno.ENOSPC, errno.EACCES, errno.EIO])
 def test_a_fault_at_any_call_changes_nothing_or_does_not_matter(
-    world: World, monkeypatch: pytest.MonkeyPatch, verb: str, error: int
+    world: Installation, monkeypatch: pytest.MonkeyPatch, verb: str, error: int
 ) -> None:
     stock = contents(world)
     back = "revert" if verb == "apply" else "apply"
@@ -140,7 +140,7 @@ def test_a_fault_at_any_call_changes_nothing_or_does_not_matter(
             result = world.run(verb)
         failed += bool(result.exit_code)
         if result.exit_code:
-            assert (result.exit_code, contents(world)) == (30, before), result.output
+            assert (result.exit_code, contents(world)) == (1, before), result.output
             assert len(result.stderr.splitlines()) == 1
             assert os.strerror(error) in result.stderr
         # a copy instead of a link, an owner that cannot be set, a leftover that could not be removed
@@ -154,7 +154,9 @@ def test_a_fault_at_any_call_changes_nothing_or_does_not_matter(
 
 
 @pytest.mark.parametrize("verb", ["apply", "revert"])
-def test_kill_9_before_any_line_leaves_what_both_verbs_bring_home(world: World, forks: Forks, verb: str) -> None:
+def test_kill_9_before_any_line_leaves_what_both_verbs_bring_home(
+    world: Installation, forks: CrashingForks, verb: str
+) -> None:
     stock = contents(world)
     codes: list[int] = []
     before: object = None
@@ -187,15 +189,15 @@ def test_kill_9_before_any_line_leaves_what_both_verbs_bring_home(world: World, 
 
 
 @contextmanager
-def copied(world: World) -> Iterator[World]:
+def copied(world: Installation) -> Iterator[Installation]:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder, "copy")
         shutil.copytree(world.root, root, symlinks=True)
         env, site, patches = (root / path.relative_to(world.root) for path in (world.env, world.site, world.patches))
-        yield World(root, env, site, patches)
+        yield Installation(root, env, site, patches)
 
 
-def test_a_real_limit_stops_a_write_in_the_middle(world: World) -> None:
+def test_a_real_limit_stops_a_write_in_the_middle(world: Installation) -> None:
     before = contents(world)
     code = (
         "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (200, 200)); "
@@ -204,13 +206,13 @@ def test_a_real_limit_stops_a_write_in_the_middle(world: World) -> None:
     env = {**os.environ, "PYTHONPATH": str(PACKAGE.parent), "LITELLM_PATCH_DIR": str(world.patches)}
     command = [sys.executable, "-c", code, "apply", str(world.env)]
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)  # noqa: S603
-    assert done.returncode == 30, done.stderr
+    assert done.returncode == 1, done.stderr
     assert "File too large, and nothing was changed" in done.stderr
     assert contents(world) == before
 
 
 @pytest.mark.parametrize("verb", ["apply", "revert"])
-def test_a_read_only_tree_is_refused(forks: Forks, verb: str) -> None:
+def test_a_read_only_tree_is_refused(forks: CrashingForks, verb: str) -> None:
     with tempfile.TemporaryDirectory() as folder:  # pytest's own folders let nobody in
         Path(folder).chmod(0o755)
         world = make_world(Path(folder))
@@ -219,32 +221,34 @@ def test_a_read_only_tree_is_refused(forks: Forks, verb: str) -> None:
         for path in (world.router.parent, world.handler.parent, world.record.parent):
             path.chmod(0o555)
         before = contents(world)
-        assert forks.run(world, verb, nobody=True) == 30
+        assert forks.run(world, verb, nobody=True) == 1
         assert forks.run(world, "status", nobody=True) == (3 if verb == "apply" else 0)
         assert contents(world) == before
         for path in (world.router.parent, world.handler.parent, world.record.parent):
             path.chmod(0o755)
 
 
-def test_an_interrupt_is_undone_too(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupt_is_undone_too(world: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(_: object) -> None:
         raise KeyboardInterrupt
 
     before = contents(world)
-    monkeypatch.setattr("litellm_patch.replacing._sync_folder", interrupt)
+    monkeypatch.setattr("litellm_patch.patching.replacing._sync_folder", interrupt)
     assert world.run("apply").exit_code == 1
     assert contents(world) == before
 
 
-def test_a_fault_keeps_hard_links_and_times(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_keeps_hard_links_and_times(world: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
     before = world.router.stat()
-    monkeypatch.setattr("litellm_patch.replacing._sync_folder", lambda _: Faults(1, errno.EIO).step())
-    assert world.run("apply").exit_code == 30
+    monkeypatch.setattr("litellm_patch.patching.replacing._sync_folder", lambda _: Faults(1, errno.EIO).step())
+    assert world.run("apply").exit_code == 1
     after = world.router.stat()
     assert (after.st_ino, after.st_mtime_ns, after.st_nlink) == (before.st_ino, before.st_mtime_ns, before.st_nlink)
 
 
-def test_what_cannot_be_put_back_is_said_and_can_be_brought_home(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_put_back_is_said_and_can_be_brought_home(
+    world: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stock = contents(world)
     rename, calls = Path.replace, 0
 
@@ -266,7 +270,7 @@ def test_what_cannot_be_put_back_is_said_and_can_be_brought_home(world: World, m
     check_home(world, "revert", stock)
 
 
-def test_leftovers_of_a_killed_run_go_even_if_there_is_nothing_else_to_do(world: World) -> None:
+def test_leftovers_of_a_killed_run_go_even_if_there_is_nothing_else_to_do(world: Installation) -> None:
     left = world.router.with_name(".router.py.litellm-patch.old")
     for verb in ("apply", "apply", "revert", "revert"):
         left.write_bytes(b"")
@@ -276,14 +280,14 @@ def test_leftovers_of_a_killed_run_go_even_if_there_is_nothing_else_to_do(world:
         assert not list(world.site.rglob(f"*{CODE}"))
 
 
-def start(world: World, verb: str) -> subprocess.Popen[str]:
+def start(world: Installation, verb: str) -> subprocess.Popen[str]:
     env = {**os.environ, "PYTHONPATH": str(PACKAGE.parent), "LITELLM_PATCH_DIR": str(world.patches)}
     command = [sys.executable, "-m", "litellm_patch", verb, str(world.env)]
     return subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # noqa: S603
 
 
-def test_of_several_at_once_one_wins_and_the_others_wait(world: World) -> None:
-    with locking.alone(world.site / "litellm"):
+def test_of_several_at_once_one_wins_and_the_others_wait(world: Installation) -> None:
+    with locking.lock(world.site / "litellm"):
         running = [start(world, "apply") for _ in range(4)]
         assert world.run("status").exit_code == 3
     outputs = [process.communicate()[0] for process in running]
@@ -293,11 +297,11 @@ def test_of_several_at_once_one_wins_and_the_others_wait(world: World) -> None:
     assert not locking.lock_file(world.site / "litellm").exists()
 
 
-def test_who_waits_too_long_is_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_waits_too_long_is_told(world: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(locking, "PATIENCE", 0.0)
     link = world.root / "link"
     link.symlink_to(world.env)
-    with locking.alone(world.site / "litellm"):
+    with locking.lock(world.site / "litellm"):
         for verb in ("apply", "revert"):
             for target in (world.env, link):
                 assert "another litellm-patch is at work on" in world.expect(32, verb, target)
@@ -305,13 +309,13 @@ def test_who_waits_too_long_is_told(world: World, monkeypatch: pytest.MonkeyPatc
     world.expect(0, "apply")
 
 
-def test_a_file_that_cannot_be_read_is_one_clear_line(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_cannot_be_read_is_one_clear_line(world: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(path: Path) -> bytes:
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
     monkeypatch.setattr(Path, "read_bytes", refuse)
     result = world.run("apply")
-    assert result.exit_code == 30
+    assert result.exit_code == 1
     assert "Permission denied" in result.stderr
     assert len(result.stderr.splitlines()) == 1
     assert stat.S_ISREG(world.router.stat().st_mode)

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from litellm_patch.errors import EXIT_CODES
-from patching.factory import HANDLER, PATCHED, ROUTER, STOCK, VERSION, World, make_world, snapshot
+from tests.patching.factory import HANDLER, PATCHED, ROUTER, STOCK, VERSION, Installation, make_world, snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,7 +61,7 @@ def _damaged(text: bytes, damages: list[tuple[str, float, float, bytes]]) -> byt
     return text
 
 
-def _run(world: World, verb: str) -> int:
+def _run(world: Installation, verb: str) -> int:
     """Run a verb; whatever it meets, it ends with a code of its own, and a refusal is one line."""
     result = world.run(verb)
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
@@ -71,7 +71,7 @@ def _run(world: World, verb: str) -> int:
     return result.exit_code
 
 
-def _check(world: World, start: str) -> None:
+def _check(world: Installation, start: str) -> None:
     """Try every verb on a world that something is wrong with; what it changes is exactly what the patch is."""
     sources = {"clean": STOCK, "applied": STOCK | PATCHED}[start]
     before = snapshot(world.root)
@@ -87,7 +87,7 @@ def _check(world: World, start: str) -> None:
 
 
 @contextmanager
-def _worlds() -> Iterator[dict[str, World]]:
+def _worlds() -> Iterator[dict[str, Installation]]:
     """Give a clean world and one that is patched."""
     with tempfile.TemporaryDirectory() as folder:
         worlds = {}
@@ -124,7 +124,7 @@ def _fuzz_patches_folder(name: str) -> None:
         check()
 
 
-def _renew(world: World, start: str) -> None:
+def _renew(world: Installation, start: str) -> None:
     """Make a world again in its place."""
     shutil.rmtree(world.root)
     world.root.mkdir()

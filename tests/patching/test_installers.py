@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from litellm_patch.target import find_target
-from patching.factory import STOCK, VERSION, World, record_row, snapshot, write_ledger
-from patching.fake_index import make_wheel
+from litellm_patch.patching.finding import find_target
+from tests.patching.factory import STOCK, VERSION, Installation, record_row, snapshot, write_ledger
+from tests.patching.fake_index import make_wheel
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,9 +75,9 @@ def install(name: str, root: Path) -> Installer:
     return installer
 
 
-def world_of(installer: Installer) -> World:
+def world_of(installer: Installer) -> Installation:
     site = find_target(installer.env).package.parent
-    return World(installer.root, installer.env, site, write_ledger(installer.root / "patches"))
+    return Installation(installer.root, installer.env, site, write_ledger(installer.root / "patches"))
 
 
 @pytest.mark.parametrize("name", ["pip", "uv"])

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from litellm_patch.errors import PatchError
-from litellm_patch.patchfile import is_safe_path, parse_patch
-from patching.factory import PATCHED, ROUTER, STOCK, make_patch
+from litellm_patch.patching.patchfile import is_safe_path, parse_patch
+from tests.patching.factory import PATCHED, ROUTER, STOCK, make_patch
 
 _LINES = st.lists(
     st.sampled_from([b"a\n", b"b\n", b"\n", b" \n", b"-c\n", b"\xc3\xa9\n", b"d\re\n", b"@@\n", b"\x0c\n"])

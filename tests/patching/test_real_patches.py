@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from litellm_patch.ledger import load_ledger
+from litellm_patch.patching.ledger import load_ledger
 
 PATCHES = Path(__file__).parents[2] / "patches"
 

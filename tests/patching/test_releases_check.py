@@ -7,53 +7,53 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from patching.factory import ROUTER, make_patch
-from patching.fake_index import PAGE, Answer
-from patching.maintainer import CORE, NEW, NEW_PATCHED, OLD, OLD_PATCHED, Desk
+from tests.patching.factory import ROUTER, make_patch
+from tests.patching.fake_index import PAGE, IndexAnswer
+from tests.patching.maintainer import CORE, NEW, NEW_PATCHED, OLD, OLD_PATCHED, Project
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
 @pytest.fixture
-def written(desk: Desk) -> Desk:
-    """A desk whose ledger was just written."""
-    desk.expect(0, "update")
-    desk.index.hits.clear()
-    return desk
+def written(project: Project) -> Project:
+    """A project whose ledger was just written."""
+    project.expect(0, "update")
+    project.index.hits.clear()
+    return project
 
 
-def test_a_ledger_that_was_just_written_is_right(written: Desk) -> None:
+def test_a_ledger_that_was_just_written_is_right(written: Project) -> None:
     assert written.expect(0, "check") == f"{written.ledger} is right and complete\n"
     assert written.index.hits == [PAGE]
 
 
-def test_offline_asks_nobody(written: Desk) -> None:
+def test_offline_asks_nobody(written: Project) -> None:
     written.index.files.clear()
     assert written.expect(0, "check", "--offline") == f"{written.ledger} is right\n"
     assert written.index.hits == []
 
 
-def _edit(old: str, new: str) -> Callable[[Desk], object]:
-    return lambda desk: desk.edit(old, new)
+def _edit(old: str, new: str) -> Callable[[Project], object]:
+    return lambda project: project.edit(old, new)
 
 
-def _patch(name: str, data: bytes) -> Callable[[Desk], object]:
-    return lambda desk: (desk.patches / name).write_bytes(data)
+def _patch(name: str, data: bytes) -> Callable[[Project], object]:
+    return lambda project: (project.patches / name).write_bytes(data)
 
 
-def _rename(old: str, new: str) -> Callable[[Desk], object]:
-    def rename(desk: Desk) -> None:
-        (desk.patches / old).rename(desk.patches / new)
-        desk.ledger.write_text(desk.ledger.read_text().replace(old, new))
+def _rename(old: str, new: str) -> Callable[[Project], object]:
+    def rename(project: Project) -> None:
+        (project.patches / old).rename(project.patches / new)
+        project.ledger.write_text(project.ledger.read_text().replace(old, new))
 
     return rename
 
 
-def _swap(desk: Desk) -> None:
-    _rename("1.83.0.patch", "x.patch")(desk)
-    _rename("1.84.0.patch", "1.83.0.patch")(desk)
-    _rename("x.patch", "1.84.0.patch")(desk)
+def _swap(project: Project) -> None:
+    _rename("1.83.0.patch", "x.patch")(project)
+    _rename("1.84.0.patch", "1.83.0.patch")(project)
+    _rename("x.patch", "1.84.0.patch")(project)
 
 
 _GOOD = make_patch(OLD, {ROUTER: OLD_PATCHED[ROUTER]})
@@ -99,51 +99,53 @@ _ELSEWHERE = _GOOD.replace(b"@@ -3,5 +3,5 @@", b"@@ -13,5 +13,5 @@").replace(b"F
         ),
     ],
 )
-def test_findings_that_need_no_index(written: Desk, damage: Callable[[Desk], object], findings: list[str]) -> None:
+def test_findings_that_need_no_index(
+    written: Project, damage: Callable[[Project], object], findings: list[str]
+) -> None:
     damage(written)
     _expect(written, findings, "--offline")
     _expect(written, findings)
 
 
-def _expect(desk: Desk, findings: list[str], *options: str) -> None:
-    lines = [line for line in desk.expect(42, "check", *options).splitlines() if not line.startswith("left out: ")]
+def _expect(project: Project, findings: list[str], *options: str) -> None:
+    lines = [line for line in project.expect(1, "check", *options).splitlines() if not line.startswith("left out: ")]
     assert len(lines) == len(findings) + 1, lines
     for line, words in zip(lines, findings, strict=False):
         assert re.search(words, line), line
     assert lines[-1].startswith(f"error: {len(findings)} finding(s)")
 
 
-def _said(version: str, key: str, value: object) -> Callable[[Desk], object]:
-    return lambda desk: desk.index.entry(version).update({key: value})
+def _said(version: str, key: str, value: object) -> Callable[[Project], object]:
+    return lambda project: project.index.entry(version).update({key: value})
 
 
 @pytest.mark.parametrize(
     ("change", "findings"),
     [
         (
-            lambda desk: desk.index.add("1.84.1", NEW),
+            lambda project: project.index.add("1.84.1", NEW),
             [r"litellm 1\.84\.1 is missing in releases\.toml: 1\.84\.0\.patch fits, run releases update 1\.84\.1"],
         ),
         (
-            lambda desk: desk.index.add("1.84.1", {**NEW, CORE: NEW[CORE].replace(b"self.find", b"self.seek")}),
+            lambda project: project.index.add("1.84.1", {**NEW, CORE: NEW[CORE].replace(b"self.find", b"self.seek")}),
             [r"1\.84\.1 is missing .*: 1\.84\.0\.patch does not fit litellm 1\.84\.1: .*router_core\.py: hunk 1 must"],
         ),
         (
-            lambda desk: desk.index.add("1.84.1", {ROUTER: NEW[ROUTER]}),
+            lambda project: project.index.add("1.84.1", {ROUTER: NEW[ROUTER]}),
             [r"1\.84\.1 is missing .* changes litellm/router_core\.py, which litellm 1\.84\.1 does not have"],
         ),
         (
-            lambda desk: desk.index.add("1.84.1", NEW_PATCHED),
+            lambda project: project.index.add("1.84.1", NEW_PATCHED),
             [r"1\.84\.1 is missing .*: it has the lines of 1\.84\.0\.patch already: port 1\.84\.1 tells whether"],
         ),
-        (lambda desk: desk.index.add("1.84.0.post2", NEW), [r"litellm 1\.84\.0\.post2 is missing"]),
+        (lambda project: project.index.add("1.84.0.post2", NEW), [r"litellm 1\.84\.0\.post2 is missing"]),
         (_said("1.83.0", "hashes", {"sha256": "0" * 64}), [r"1\.83\.0-py3-none-any\.whl: the index says sha256 0000"]),
         (
-            lambda desk: desk.index.add("1.83.0", OLD, "cp310-abi3-win_amd64"),
+            lambda project: project.index.add("1.83.0", OLD, "cp310-abi3-win_amd64"),
             [r"litellm-1\.83\.0-cp310-abi3-win_amd64\.whl: the index says sha256 .*, releases\.toml None"],
         ),
         (
-            lambda desk: desk.index.files.remove(desk.index.entry("1.84.0")),
+            lambda project: project.index.files.remove(project.index.entry("1.84.0")),
             [r"litellm-1\.84\.0-cp310-abi3-manylinux_2_28_x86_64\.whl: the index says sha256 None"],
         ),
         (
@@ -151,19 +153,19 @@ def _said(version: str, key: str, value: object) -> Callable[[Desk], object]:
             [r"litellm 1\.83\.10: the index says uploaded 2020-03"],
         ),
         (
-            lambda desk: desk.index.remove("1.83.10"),
+            lambda project: project.index.remove("1.83.10"),
             [r"litellm 1\.83\.10 is in releases\.toml, but it is not on the index"],
         ),
         (_said("1.83.10", "yanked", "broken"), [r"litellm 1\.83\.10 is in releases\.toml, but it is yanked"]),
     ],
 )
-def test_findings_on_the_index(written: Desk, change: Callable[[Desk], object], findings: list[str]) -> None:
+def test_findings_on_the_index(written: Project, change: Callable[[Project], object], findings: list[str]) -> None:
     change(written)
     _expect(written, findings)
     written.expect(0, "check", "--offline")
 
 
-def test_what_may_be_missing_is_said(written: Desk) -> None:
+def test_what_may_be_missing_is_said(written: Project) -> None:
     written.index.add("1.83.5", OLD)
     written.index.add("1.84.1rc1", NEW)
     written.index.add("1.84.2", NEW, yanked=True)
@@ -178,8 +180,8 @@ def test_what_may_be_missing_is_said(written: Desk) -> None:
     ]
 
 
-def test_an_index_that_fails_is_no_finding(written: Desk) -> None:
-    written.index.answers[PAGE] = Answer(b"", 500)
-    written.expect(40, "check")
+def test_an_index_that_fails_is_no_finding(written: Project) -> None:
+    written.index.answers[PAGE] = IndexAnswer(b"", 500)
+    written.expect(2, "check")
     written.ledger.unlink()
-    written.expect(20, "check")
+    written.expect(2, "check")

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from litellm_patch.errors import ProofError
-from litellm_patch.proof import changed_names
-from patching.factory import ROUTER, digest, make_patch
-from patching.fake_index import PAGE
-from patching.maintainer import NEW, OLD_PATCHED, SHIFTED, Desk
+from tests.patching.factory import ROUTER, digest, make_patch
+from tests.patching.fake_index import PAGE
+from tests.patching.maintainer import NEW, OLD_PATCHED, SHIFTED, Project
+from upkeep.errors import ProofError
+from upkeep.proof.python import changed_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,32 +20,32 @@ _LOOKUP = b"        name = name.strip()\n        group = self.find(name)\n      
 _CLASS = b"class Router:\n    def sync(self, name):\n%b\n    def stream(self, name):\n%b"
 
 
-def test_a_warm_proof_asks_nobody(desk: Desk) -> None:
-    desk.expect(0, "update")
-    desk.index.hits.clear()
-    result = desk.run("prove")
+def test_a_warm_proof_asks_nobody(project: Project) -> None:
+    project.expect(0, "update")
+    project.index.hits.clear()
+    result = project.run("prove")
     assert (result.exit_code, result.stderr, len(result.stdout.splitlines())) == (0, "", 1)
     assert result.stdout.startswith("proved: 4 release(s) by 2 patch(es)")
-    assert desk.index.hits == []
+    assert project.index.hits == []
 
 
-def test_what_the_cache_lacks_is_fetched_with_the_same_checks(desk: Desk) -> None:
-    desk.expect(0, "update")
-    desk.expect(0, "prove", "--cache", str(desk.root / "cold"))
-    answer = desk.index.answer("1.83.10")
+def test_what_the_cache_lacks_is_fetched_with_the_same_checks(project: Project) -> None:
+    project.expect(0, "update")
+    project.expect(0, "prove", "--cache", str(project.root / "cold"))
+    answer = project.index.answer("1.83.10")
     answer.missing = 1
-    desk.expect(41, "prove", "--cache", str(desk.root / "cut"))
+    project.expect(2, "prove", "--cache", str(project.root / "cut"))
     answer.missing, answer.body = 0, answer.body[:-1] + b"x"
-    desk.expect(41, "prove", "--cache", str(desk.root / "other"))
-    desk.index.entry("1.83.10")["hashes"]["sha256"] = digest(answer.body)
+    project.expect(2, "prove", "--cache", str(project.root / "other"))
+    project.index.entry("1.83.10")["hashes"]["sha256"] = digest(answer.body)
     words = "the index says that litellm-1.83.10-py3-none-any.whl has sha256"
-    assert words in desk.expect(40, "prove", "--cache", str(desk.root / "changed"))
-    desk.index.remove("1.83.10")
-    desk.index.hits.clear()
-    assert "no wheel of litellm 1.83.10" in desk.expect(40, "prove", "--cache", str(desk.root / "gone"))
-    assert desk.index.hits == [PAGE]
-    desk.index.add_file("litellm-1.83.10.tar.gz", b"")
-    assert "no wheel of litellm 1.83.10" in desk.expect(40, "prove", "--cache", str(desk.root / "sources"))
+    assert words in project.expect(2, "prove", "--cache", str(project.root / "changed"))
+    project.index.remove("1.83.10")
+    project.index.hits.clear()
+    assert "no wheel of litellm 1.83.10" in project.expect(2, "prove", "--cache", str(project.root / "gone"))
+    assert project.index.hits == [PAGE]
+    project.index.add_file("litellm-1.83.10.tar.gz", b"")
+    assert "no wheel of litellm 1.83.10" in project.expect(2, "prove", "--cache", str(project.root / "sources"))
 
 
 @pytest.mark.parametrize(
@@ -57,52 +57,52 @@ def test_what_the_cache_lacks_is_fetched_with_the_same_checks(desk: Desk) -> Non
         (digest(b"import find\n\n\n" + OLD_PATCHED[ROUTER]), "0" * 64, "becomes one of sha256"),
     ],
 )
-def test_an_entry_that_does_not_hold(desk: Desk, old: str, new: str, words: str) -> None:
-    desk.expect(0, "update")
-    desk.edit(old, new)
-    finding, error = desk.expect(43, "prove").splitlines()
+def test_an_entry_that_does_not_hold(project: Project, old: str, new: str, words: str) -> None:
+    project.expect(0, "update")
+    project.edit(old, new)
+    finding, error = project.expect(1, "prove").splitlines()
     assert finding.startswith("litellm 1.83.10: ")
     assert words in finding
     assert "1 of 4 release(s)" in error
 
 
-def _with(desk: Desk, first: Mapping[str, bytes], patched: bytes, second: Mapping[str, bytes]) -> None:
+def _with(project: Project, first: Mapping[str, bytes], patched: bytes, second: Mapping[str, bytes]) -> None:
     """Leave one patch of little context, and two releases."""
-    desk.index.files.clear()
-    desk.index.add("1.83.0", first)
-    desk.index.add("1.83.1", second)
-    (desk.patches / "1.84.0.patch").unlink()
-    (desk.patches / "1.83.0.patch").write_bytes(make_patch(first, {ROUTER: patched}, 1))
-    desk.expect(0, "update")
+    project.index.files.clear()
+    project.index.add("1.83.0", first)
+    project.index.add("1.83.1", second)
+    (project.patches / "1.84.0.patch").unlink()
+    (project.patches / "1.83.0.patch").write_bytes(make_patch(first, {ROUTER: patched}, 1))
+    project.expect(0, "update")
 
 
-def test_a_hunk_that_lands_in_a_twin_is_found(desk: Desk) -> None:
+def test_a_hunk_that_lands_in_a_twin_is_found(project: Project) -> None:
     first = {ROUTER: _CLASS % (b"        return None\n", _LOOKUP)}
     second = {ROUTER: _CLASS % (_LOOKUP, b"        return None\n")}
-    _with(desk, first, first[ROUTER].replace(b"find(name)", b"find(lookup(name))"), second)
-    assert desk.versions() == ["1.83.0", "1.83.1"]
-    finding, _ = desk.expect(43, "prove").splitlines()
+    _with(project, first, first[ROUTER].replace(b"find(name)", b"find(lookup(name))"), second)
+    assert project.versions() == ["1.83.0", "1.83.1"]
+    finding, _ = project.expect(1, "prove").splitlines()
     assert finding == (
         "litellm 1.83.1: 1.83.0.patch does not change the same as in 1.83.0: "
         f"only here {ROUTER}:Router.sync, only there {ROUTER}:Router.stream"
     )
 
 
-def test_a_result_must_be_python_3_10(desk: Desk) -> None:
+def test_a_result_must_be_python_3_10(project: Project) -> None:
     first = {ROUTER: b"a = 1\nb = 2\n"}
     for line in (b"try: pass\nexcept* ValueError: pass\n", b"type a = int\n", b"return 1\n", b"(\n", b"\x00\n"):
-        desk.ledger.write_text("schema = 1\n")
-        (desk.patches / "1.84.0.patch").write_bytes(make_patch(NEW, {ROUTER: b""}))
-        _with(desk, first, b"a = 1\n" + line, first)
-        findings = desk.expect(43, "prove").splitlines()
+        project.ledger.write_text("schema = 1\n")
+        (project.patches / "1.84.0.patch").write_bytes(make_patch(NEW, {ROUTER: b""}))
+        _with(project, first, b"a = 1\n" + line, first)
+        findings = project.expect(1, "prove").splitlines()
         assert "the patched file is not Python 3.10" in findings[0]
         assert len(findings) == 3
 
 
-def test_stock_files_that_are_not_python_3_10(desk: Desk) -> None:
+def test_stock_files_that_are_not_python_3_10(project: Project) -> None:
     first = {ROUTER: b"a = 1\nb = 2\n("}
-    _with(desk, first, b"a = 1\n", {ROUTER: first[ROUTER]})
-    assert "the stock file is not Python 3.10" in desk.expect(43, "prove")
+    _with(project, first, b"a = 1\n", {ROUTER: first[ROUTER]})
+    assert "the stock file is not Python 3.10" in project.expect(1, "prove")
 
 
 _MODULE = b"""import a

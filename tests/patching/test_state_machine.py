@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from packaging.version import Version
 
-from litellm_patch.ledger import load_ledger, save_ledger
-from litellm_patch.locking import lock_file
-from patching.crash import KILLED, Forks, forking
-from patching.factory import (
+from litellm_patch.patching.ledger import load_ledger, save_ledger
+from litellm_patch.patching.locking import lock_file
+from tests.patching.crash import KILLED, CrashingForks, forking
+from tests.patching.factory import (
     HANDLER,
     PATCHED,
     ROUTER,
@@ -45,7 +45,7 @@ class Life(RuleBasedStateMachine):
     (None if it is missing), and whether there is a marker, on disk and in RECORD.
     """
 
-    forks: Forks
+    forks: CrashingForks
 
     def __init__(self) -> None:
         """Start with a stock installation, and a ledger of two releases."""

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from litellm_patch.interpreter import places_of
-from litellm_patch.target import find_target
-from patching.factory import PATCHED, ROUTER, STOCK, World, write_install, write_package
+from litellm_patch.patching.finding import find_target
+from litellm_patch.patching.interpreter import places_of
+from tests.patching.factory import PATCHED, ROUTER, STOCK, Installation, write_install, write_package
 
 _ANOTHER = '[project]\nname = "my-app"\nversion = "9.9"\n'
 
@@ -39,7 +39,7 @@ _ANOTHER = '[project]\nname = "my-app"\nversion = "9.9"\n'
     ],
 )
 @pytest.mark.parametrize("marked", [False, True])
-def test_every_layout_is_found_and_patched(world: World, site: str, target: str, *, marked: bool) -> None:
+def test_every_layout_is_found_and_patched(world: Installation, site: str, target: str, *, marked: bool) -> None:
     home = world.root / "home"
     write_install(home / site)
     if marked and target == "venv":
@@ -52,7 +52,7 @@ def test_every_layout_is_found_and_patched(world: World, site: str, target: str,
     assert (home / site / ROUTER).read_bytes() == PATCHED[ROUTER]
 
 
-def test_a_conda_environment_and_its_package_cache(world: World) -> None:
+def test_a_conda_environment_and_its_package_cache(world: Installation) -> None:
     conda = world.root / "conda"
     (conda / "conda-meta").mkdir(parents=True)
     write_install(conda / "lib" / "python3.12" / "site-packages")
@@ -60,7 +60,7 @@ def test_a_conda_environment_and_its_package_cache(world: World) -> None:
     assert find_target(conda).package == conda / "lib" / "python3.12" / "site-packages" / "litellm"
 
 
-def test_conda_on_windows_has_its_interpreter_at_the_top(world: World) -> None:
+def test_conda_on_windows_has_its_interpreter_at_the_top(world: Installation) -> None:
     conda = world.root / "conda"
     (conda / "conda-meta").mkdir(parents=True)
     (conda / "python.exe").touch()
@@ -68,17 +68,17 @@ def test_conda_on_windows_has_its_interpreter_at_the_top(world: World) -> None:
     assert find_target(conda / "python.exe").package == package
 
 
-def test_lib64_is_the_same_litellm(world: World) -> None:
+def test_lib64_is_the_same_litellm(world: Installation) -> None:
     (world.env / "lib64").symlink_to("lib")
     assert find_target(world.env).package == world.site / "litellm"
 
 
-def test_a_subpackage_of_another_project_is_no_litellm(world: World) -> None:
+def test_a_subpackage_of_another_project_is_no_litellm(world: Installation) -> None:
     other = world.site / "instrumentation" / "litellm"
     other.mkdir(parents=True)
     (other / "__init__.py").touch()
     world.expect(0, "apply")
-    world.expect(10, "apply", world.site / "instrumentation")
+    world.expect(1, "apply", world.site / "instrumentation")
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_a_subpackage_of_another_project_is_no_litellm(world: World) -> None:
         ("litellm/_version.py", 'import os\n__version__ = version = "1.83.0"\n'),
     ],
 )
-def test_a_source_tree_says_its_release(world: World, name: str, text: str) -> None:
+def test_a_source_tree_says_its_release(world: Installation, name: str, text: str) -> None:
     source = world.root / "source"
     write_package(source)
     (source / name).write_text(text)
@@ -100,11 +100,11 @@ def test_a_source_tree_says_its_release(world: World, name: str, text: str) -> N
     assert (source / ROUTER).read_bytes() == STOCK[ROUTER]
 
 
-def test_a_vendored_tree_does_not_take_the_version_of_the_project_around_it(world: World) -> None:
+def test_a_vendored_tree_does_not_take_the_version_of_the_project_around_it(world: Installation) -> None:
     project = world.root / "project"
     write_package(project)
     (project / "pyproject.toml").write_text(_ANOTHER)
-    assert "_version.py" in world.expect(12, "apply", project)
+    assert "_version.py" in world.expect(1, "apply", project)
     (project / "litellm" / "_version.py").write_text('version = "1.83.0"\n')
     world.expect(0, "apply", project)
 
@@ -124,44 +124,44 @@ def test_a_vendored_tree_does_not_take_the_version_of_the_project_around_it(worl
         ("litellm-1.83.0.dist-info/other", ""),
     ],
 )
-def test_an_unreadable_release_is_refused(world: World, name: str, text: str) -> None:
+def test_an_unreadable_release_is_refused(world: Installation, name: str, text: str) -> None:
     source = world.root / "source"
     write_package(source)
     (source / name).parent.mkdir(exist_ok=True)
     (source / name).write_text(text, encoding="utf-8")
-    assert "cannot be read from" in world.expect(12, "apply", source)
-    world.expect(12, "status", source)
+    assert "cannot be read from" in world.expect(1, "apply", source)
+    world.expect(1, "status", source)
 
 
-def test_two_releases_beside_one_package_are_refused(world: World) -> None:
+def test_two_releases_beside_one_package_are_refused(world: Installation) -> None:
     shutil.copytree(world.record.parent, world.site / "litellm-1.82.0.dist-info")
-    assert "litellm-1.82.0.dist-info, litellm-1.83.0.dist-info" in world.expect(12, "apply")
+    assert "litellm-1.82.0.dist-info, litellm-1.83.0.dist-info" in world.expect(1, "apply")
 
 
-def test_no_litellm_is_refused(world: World) -> None:
+def test_no_litellm_is_refused(world: Installation) -> None:
     (world.root / "empty").mkdir()
-    assert "found no litellm" in world.expect(10, "apply", world.root / "empty")
-    assert "is not a folder" in world.expect(10, "revert", world.root / "absent")
-    assert "is not a folder" in world.expect(10, "status", world.router)
+    assert "found no litellm" in world.expect(1, "apply", world.root / "empty")
+    assert "is not a folder" in world.expect(1, "revert", world.root / "absent")
+    assert "is not a folder" in world.expect(1, "status", world.router)
 
 
-def test_several_litellm_are_refused(world: World) -> None:
+def test_several_litellm_are_refused(world: Installation) -> None:
     second = write_install(world.env / "lib" / "python3.12" / "site-packages")
     for target in (world.env, world.root):
-        text = world.expect(11, "apply", target)
+        text = world.expect(1, "apply", target)
         assert str(second) in text
         assert str(world.site / "litellm") in text
 
 
-def test_of_many_litellm_the_first_are_named(world: World) -> None:
+def test_of_many_litellm_the_first_are_named(world: Installation) -> None:
     for minor in (9, 11, 12, 13):
         write_install(world.root / f"python3.{minor}" / "site-packages")
-    text = world.expect(11, "apply", world.root)
+    text = world.expect(1, "apply", world.root)
     assert "found 5 litellm packages" in text
     assert "and 2 more" in text
 
 
-def test_a_symlinked_package_stays_a_link(world: World) -> None:
+def test_a_symlinked_package_stays_a_link(world: Installation) -> None:
     package = world.site / "litellm"
     real = world.root / "elsewhere" / "litellm"
     real.parent.mkdir()
@@ -174,7 +174,7 @@ def test_a_symlinked_package_stays_a_link(world: World) -> None:
         world.expect(0, "revert", target)
 
 
-def test_a_symlinked_file_leaves_the_cache_alone(world: World) -> None:
+def test_a_symlinked_file_leaves_the_cache_alone(world: Installation) -> None:
     cached = world.root / "cached.py"
     world.router.rename(cached)
     world.router.symlink_to(cached)
@@ -183,7 +183,7 @@ def test_a_symlinked_file_leaves_the_cache_alone(world: World) -> None:
     assert world.router.read_bytes() == PATCHED[ROUTER]
 
 
-def test_an_interpreter_outside_of_any_environment_is_asked(world: World) -> None:
+def test_an_interpreter_outside_of_any_environment_is_asked(world: Installation) -> None:
     python = world.root / "python3.12"
     folders = f"{world.root / 'absent'}\\n{world.site}"
     python.write_text(f"#!/bin/sh\n[ \"$1 $2 $3\" = '-I -S -c' ] && printf '{folders}\\n'\n")
@@ -192,11 +192,11 @@ def test_an_interpreter_outside_of_any_environment_is_asked(world: World) -> Non
     assert world.router.read_bytes() == PATCHED[ROUTER]
 
     python.write_text("#!/bin/sh\nexit 1\n")
-    assert "does not run as a Python interpreter" in world.expect(10, "apply", python)
+    assert "does not run as a Python interpreter" in world.expect(1, "apply", python)
     python.chmod(0o644)
-    assert "does not run as a Python interpreter" in world.expect(10, "apply", python)
+    assert "does not run as a Python interpreter" in world.expect(1, "apply", python)
     other = python.rename(world.root / "litellm-proxy")
-    assert "is not a folder" in world.expect(10, "apply", other)
+    assert "is not a folder" in world.expect(1, "apply", other)
 
 
 def test_a_real_interpreter_names_its_folders() -> None:
@@ -206,7 +206,7 @@ def test_a_real_interpreter_names_its_folders() -> None:
     assert Path(done.stdout.strip()) in places_of(base)
 
 
-def test_a_pth_file_is_not_run(world: World) -> None:
+def test_a_pth_file_is_not_run(world: Installation) -> None:
     """One of the denied releases did its harm in such a file."""
     env = world.root / "real"
     venv.create(env, symlinks=True)
@@ -231,33 +231,33 @@ def test_a_pth_file_is_not_run(world: World) -> None:
         ("litellm.egg-link", "/src/my litellm\n.\n"),
     ],
 )
-def test_an_editable_install_is_refused_and_names_the_source(world: World, name: str, text: object) -> None:
+def test_an_editable_install_is_refused_and_names_the_source(world: Installation, name: str, text: object) -> None:
     shutil.rmtree(world.site)
     note = world.site / name
     note.parent.mkdir(parents=True)
     note.write_text(text if isinstance(text, str) else json.dumps(text))
     for verb in ("apply", "revert", "status"):
-        assert "an editable install of /src/my litellm; name that folder" in world.expect(13, verb)
+        assert "an editable install of /src/my litellm; name that folder" in world.expect(1, verb)
 
 
 @pytest.mark.parametrize(
     "text",
     ["", "[]", "{}", "[" * 100_000, '{"url": 1, "dir_info": {"editable": true}}', '{"url": "x", "dir_info": {}}'],
 )
-def test_other_metadata_without_a_package_is_no_litellm(world: World, text: str) -> None:
+def test_other_metadata_without_a_package_is_no_litellm(world: Installation, text: str) -> None:
     shutil.rmtree(world.site / "litellm")
     (world.record.parent / "direct_url.json").write_text(text)
-    world.expect(10, "apply")
+    world.expect(1, "apply")
 
 
-def test_a_zipapp_is_refused(world: World) -> None:
+def test_a_zipapp_is_refused(world: Installation) -> None:
     archive = world.root / "app.pyz"
     zipapp.create_archive(world.site, archive, interpreter="/usr/bin/env python3", main="litellm.main:run")
     for verb in ("apply", "revert", "status"):
-        assert "is a zipapp or another archive" in world.expect(14, verb, archive)
+        assert "is a zipapp or another archive" in world.expect(1, verb, archive)
 
 
-def test_a_vendored_tree_in_another_repository(world: World) -> None:
+def test_a_vendored_tree_in_another_repository(world: Installation) -> None:
     project = world.root / "project"
     vendored = project / "third party" / "lité"
     write_package(vendored)
@@ -277,7 +277,7 @@ def test_a_vendored_tree_in_another_repository(world: World) -> None:
     assert changed() == []
 
 
-def test_links_that_lead_nowhere_are_no_traceback(world: World) -> None:
+def test_links_that_lead_nowhere_are_no_traceback(world: Installation) -> None:
     for path in (world.handler.parent, world.handler):
         shutil.rmtree(path, ignore_errors=True)
         path.parent.mkdir(exist_ok=True)
@@ -287,4 +287,4 @@ def test_links_that_lead_nowhere_are_no_traceback(world: World) -> None:
     loop = world.root / "loop"
     loop.symlink_to("loop")
     for target in (loop, loop / "litellm"):
-        world.expect(10, "apply", target)
+        world.expect(1, "apply", target)

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from litellm_patch.ledger import LEDGER_NAME
-from matrix.environment import ROOT
-from patching.maintainer import NEW, Desk
+from litellm_patch.patching.ledger import LEDGER_NAME
+from tests.patching.maintainer import NEW, Project
+from upkeep.cells.environment import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,30 +42,31 @@ esac
 
 
 @pytest.fixture
-def written(desk: Desk) -> Desk:
-    """A desk whose ledger was just written."""
-    desk.expect(0, "update")
-    return desk
+def written(project: Project) -> Project:
+    """A project whose ledger was just written."""
+    project.expect(0, "update")
+    return project
 
 
-def _watch(desk: Desk, folder: Path) -> list[str]:
+def _watch(project: Project, folder: Path) -> list[str]:
     """Run the steps of the workflow that look and that tell, and give the issues there are then."""
     issues, programs = folder / "issues", folder / "bin"
     for place in (issues, programs):
         place.mkdir(exist_ok=True)
-    command = shlex.join((sys.executable, "-m", "litellm_patch"))
-    for name, text in (("gh", GH), ("litellm-patch", f'#!/bin/sh\nexec {command} "$@"\n')):
+    if not (folder / "scripts").exists():
+        (folder / "scripts").symlink_to(ROOT / "scripts")
+    python = f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n'
+    for name, text in (("gh", GH), ("python3", python)):
         (programs / name).write_text(text)
         (programs / name).chmod(0o755)
     workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "watch.yml").read_text(encoding="utf-8"))
     look, tell = (step["run"] for step in workflow["jobs"]["watch"]["steps"] if step.get("name"))
     settings = {
-        "LITELLM_PATCH_DIR": str(desk.patches),
-        "PIP_INDEX_URL": desk.index.url,
+        "LITELLM_PATCH_DIR": str(project.patches),
+        "PIP_INDEX_URL": project.index.url,
         "NO_PROXY": "127.0.0.1",
         "ISSUES": str(issues),
         "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
-        "PYTHONPATH": str(ROOT / "scripts"),
     }
     for step in (look, tell):
         subprocess.run(  # noqa: S603 - what the workflow says
@@ -78,7 +79,7 @@ def _watch(desk: Desk, folder: Path) -> list[str]:
     return sorted(path.name for path in issues.iterdir())
 
 
-def test_each_new_release_gets_one_issue(written: Desk, tmp_path: Path) -> None:
+def test_each_new_release_gets_one_issue(written: Project, tmp_path: Path) -> None:
     assert _watch(written, tmp_path) == []
     written.index.add("1.84.1", NEW)
     assert _watch(written, tmp_path) == ["new-release litellm 1.84.1"]
@@ -88,7 +89,7 @@ def test_each_new_release_gets_one_issue(written: Desk, tmp_path: Path) -> None:
     assert _watch(written, tmp_path) == ["new-release litellm 1.84.1", "new-release litellm 1.84.10"]
 
 
-def test_all_else_has_one_issue_that_closes_by_itself(written: Desk, tmp_path: Path) -> None:
+def test_all_else_has_one_issue_that_closes_by_itself(written: Project, tmp_path: Path) -> None:
     right = written.ledger.read_bytes()
     written.ledger.write_bytes(right + b"# by hand\n")
 

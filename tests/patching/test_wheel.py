@@ -17,11 +17,11 @@ import pytest
 from click.testing import CliRunner
 from packaging.tags import sys_tags
 
-from litellm_patch.apply import status
 from litellm_patch.cli import main
-from litellm_patch.ledger import bundled_folder, load_ledger
-from litellm_patch.target import State
-from patching.factory import (
+from litellm_patch.patching.apply import status
+from litellm_patch.patching.judging import State
+from litellm_patch.patching.ledger import bundled_folder, load_ledger
+from tests.patching.factory import (
     HANDLER,
     MATCHED,
     PATCHED,
@@ -35,15 +35,15 @@ from patching.factory import (
     write_install,
     write_ledger,
 )
-from patching.fake_index import PAGE, Answer, FakeIndex, make_wheel
+from tests.patching.fake_index import PAGE, FakeIndex, IndexAnswer, make_wheel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from click.testing import Result
 
-    from litellm_patch.ledger import Release
-    from patching.factory import World
+    from litellm_patch.patching.ledger import Release
+    from tests.patching.factory import Installation
 
 NAME = f"litellm-{VERSION}-py3-none-any.whl"
 MADE = f"{VERSION}+fallbacknames.1"
@@ -174,7 +174,7 @@ def test_only_the_patch_and_the_version_change(shop: Shop) -> None:
 
 def test_an_optional_patch_goes_in_and_into_the_version(shop: Shop) -> None:
     add_option(shop.root / "patches")
-    assert "'nonsense'; name one of: matching" in shop.expect(70, shop.stock, "--with", "nonsense")
+    assert "'nonsense'; name one of: matching" in shop.expect(1, shop.stock, "--with", "nonsense")
     shop.expect(0, shop.stock, "--with", "matching")
     (made,) = shop.output.iterdir()
     assert made.name == f"litellm-{MADE}.matching-py3-none-any.whl"
@@ -203,13 +203,13 @@ def test_the_bytes_depend_on_nothing_else(shop: Shop) -> None:
 def test_a_second_time_changes_nothing(shop: Shop) -> None:
     shop.expect(0, shop.stock)
     node = shop.made.stat().st_ino
-    assert shop.expect(0, shop.stock) == f"there already, byte for byte: {shop.made}\n"
+    assert shop.expect(0, shop.stock) == f"already exists, byte for byte: {shop.made}\n"
     assert shop.made.stat().st_ino == node
 
 
 def test_what_is_in_the_way_is_replaced_only_by_force(shop: Shop) -> None:
     shop.made.write_bytes(b"mine")
-    assert f"{shop.made} exists, with other bytes; " in shop.expect(47, shop.stock)
+    assert f"{shop.made} exists, with other bytes; " in shop.expect(1, shop.stock)
     assert "written: " in shop.expect(0, shop.stock, "--force")
     readable(shop.made.read_bytes())
 
@@ -225,12 +225,12 @@ def test_what_is_in_the_way_is_replaced_only_by_force(shop: Shop) -> None:
             "is not supported: the newest supported release is 1.83.0",
         ),
         ("1.84.0", 6, "is not supported"),
-        (f"litellm-{VERSION}-py2-none-any.whl", 41, "releases.toml knows no litellm-1.83.0-py2-none-any.whl; "),
-        ("other-1.0-py3-none-any.whl", 41, "is not the name of a litellm wheel"),
-        ("litellm.whl", 41, "is not the name of a litellm wheel"),
-        (MADE_NAME, 46, "is a patched wheel already"),
-        (MADE, 46, "is a patched wheel already"),
-        (f"absent/{NAME}", 30, "No such file or directory"),
+        (f"litellm-{VERSION}-py2-none-any.whl", 1, "releases.toml knows no litellm-1.83.0-py2-none-any.whl; "),
+        ("other-1.0-py3-none-any.whl", 1, "is not the name of a litellm wheel"),
+        ("litellm.whl", 1, "is not the name of a litellm wheel"),
+        (MADE_NAME, 1, "is a patched wheel already"),
+        (MADE, 1, "is a patched wheel already"),
+        (f"absent/{NAME}", 1, "No such file or directory"),
     ],
 )
 def test_what_cannot_be_patched_is_refused(shop: Shop, name: str, code: int, text: str) -> None:
@@ -246,17 +246,17 @@ def test_neither_a_release_nor_a_wheel_is_a_wrong_command_line(shop: Shop) -> No
 @pytest.mark.parametrize("data", [stock_wheel()[:-1], b"<html>", stock_wheel() + b"\n"])
 def test_a_wheel_with_another_hash_is_refused(shop: Shop, data: bytes) -> None:
     shop.stock.write_bytes(data)
-    assert f"{NAME} has sha256 {digest(data)}, expected {digest(stock_wheel())}; " in shop.expect(41, shop.stock)
+    assert f"{NAME} has sha256 {digest(data)}, expected {digest(stock_wheel())}; " in shop.expect(1, shop.stock)
     shop.index.remove(VERSION)
     shop.index.add_file(NAME, data)
-    assert f"{NAME} has sha256 {digest(data)}" in shop.expect(41, VERSION)
+    assert f"{NAME} has sha256 {digest(data)}" in shop.expect(1, VERSION)
 
 
 @pytest.mark.parametrize("data", [b"<html>", stock_wheel()[:-1], make_wheel({}), make_wheel(STOCK)])
 def test_even_a_known_wheel_must_be_one(shop: Shop, data: bytes) -> None:
     shop.sell({NAME: data})
     shop.stock.write_bytes(data)
-    assert f"{NAME} is not a wheel of litellm: " in shop.expect(41, shop.stock)
+    assert f"{NAME} is not a wheel of litellm: " in shop.expect(1, shop.stock)
 
 
 def test_a_wheel_with_crlf_line_ends_is_refused(shop: Shop) -> None:
@@ -264,7 +264,7 @@ def test_a_wheel_with_crlf_line_ends_is_refused(shop: Shop) -> None:
     files = FILES | {f"{INFO}/RECORD": RECORD.encode(), ROUTER: STOCK[ROUTER].replace(b"\n", b"\r\n")}
     shop.sell({NAME: make_wheel(files)})
     shop.stock.write_bytes(make_wheel(files))
-    assert shop.expect(41, shop.stock) == (
+    assert shop.expect(1, shop.stock) == (
         f"error: this wheel cannot be patched: {ROUTER} has CRLF line ends, expected LF; "
         "take the wheel of another platform\n"
     )
@@ -273,7 +273,7 @@ def test_a_wheel_with_crlf_line_ends_is_refused(shop: Shop) -> None:
 def test_a_patch_that_does_something_else_is_refused(shop: Shop) -> None:
     patch = shop.root / "patches" / f"{VERSION}.patch"
     patch.write_bytes(patch.read_bytes().replace(b"+MORE = 1", b"+MORE = 2"))
-    assert "and the ledger disagree on" in shop.expect(21, shop.stock)
+    assert "and the ledger disagree on" in shop.expect(1, shop.stock)
 
 
 @pytest.mark.parametrize(("owner", "name"), [(os, "fsync"), (Path, "replace")])
@@ -286,13 +286,13 @@ def test_a_fault_leaves_nothing_behind(shop: Shop, monkeypatch: pytest.MonkeyPat
         return function(*args)
 
     monkeypatch.setattr(owner, name, fault)
-    assert "No space left on device" in shop.expect(30, shop.stock)
+    assert "No space left on device" in shop.expect(1, shop.stock)
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
 def test_a_read_only_folder_is_refused(shop: Shop) -> None:
     shop.output.chmod(0o555)
-    assert "Permission denied" in shop.expect(30, shop.stock)
+    assert "Permission denied" in shop.expect(1, shop.stock)
     shop.output.chmod(0o755)
 
 
@@ -305,13 +305,13 @@ def test_a_release_is_fetched(shop: Shop) -> None:
 
 def test_what_the_index_lacks_is_said(shop: Shop) -> None:
     shop.index.answers[f"/files/{NAME}"].missing = 9
-    assert f"{NAME} could not be fetched: " in shop.expect(41, VERSION)
+    assert f"{NAME} could not be fetched: " in shop.expect(1, VERSION)
     shop.index.remove(VERSION)
     for version, tag in (("1.9.0", "py3-none-any"), (VERSION, "py2-none-any")):
         shop.index.add(version, STOCK, tag)
-        assert f"the index has no {NAME}; " in shop.expect(40, VERSION)
-    shop.index.answers[PAGE] = Answer(b"", 503)
-    assert "the server answered 503" in shop.expect(40, VERSION)
+        assert f"the index has no {NAME}; " in shop.expect(1, VERSION)
+    shop.index.answers[PAGE] = IndexAnswer(b"", 503)
+    assert "the server answered 503" in shop.expect(1, VERSION)
 
 
 def test_the_wheel_that_fits_is_chosen(shop: Shop) -> None:
@@ -334,13 +334,13 @@ def test_the_wheel_that_fits_is_chosen(shop: Shop) -> None:
     assert made("--platform", "*") == tags(*sorted((NAME, arm, here, intel)))
     shop.sell(dict.fromkeys((arm, intel), stock_wheel()))
     (shop.root / arm).write_bytes(stock_wheel())
-    assert shop.expect(0, shop.root / arm).startswith("there already, byte for byte: ")
+    assert shop.expect(0, shop.root / arm).startswith("already exists, byte for byte: ")
     offered = "name one with --platform: win32, win_amd64, win_arm64"
-    assert f"no wheel of litellm 1.83.0 is for this Python; {offered}" in shop.expect(45, VERSION)
-    assert f"no wheel of litellm 1.83.0 is for linux; {offered}" in shop.expect(45, VERSION, "--platform", "linux")
+    assert f"no wheel of litellm 1.83.0 is for this Python; {offered}" in shop.expect(1, VERSION)
+    assert f"no wheel of litellm 1.83.0 is for linux; {offered}" in shop.expect(1, VERSION, "--platform", "linux")
 
 
-def test_an_installed_patched_wheel_is_applied_for_good(world: World) -> None:
+def test_an_installed_patched_wheel_is_applied_for_good(world: Installation) -> None:
     site = world.root / "made"
     write_install(site, MADE, STOCK | PATCHED)
     assert world.expect(0, "status", site).splitlines() == [
@@ -348,14 +348,14 @@ def test_an_installed_patched_wheel_is_applied_for_good(world: World) -> None:
         "next: nothing to do; the patch is part of this wheel",
     ]
     assert "already applied" in world.expect(0, "apply", site)
-    assert world.expect(46, "revert", site) == (
+    assert world.expect(1, "revert", site) == (
         f"error: litellm in {site / 'litellm'} was installed from the patched wheel {MADE}; "
         "install the stock release instead: pip install 'litellm===1.83.0'\n"
     )
 
 
 @pytest.mark.parametrize(("version", "code"), [("1.82.7+fallbacknames.1", 7), ("1.83.0+mine", 6)])
-def test_a_local_version_opens_no_door(world: World, version: str, code: int) -> None:
+def test_a_local_version_opens_no_door(world: Installation, version: str, code: int) -> None:
     write_install(world.root / "made", version, STOCK | PATCHED)
     for verb in ("status", "apply", "revert"):
         world.expect(code, verb, world.root / "made")
@@ -435,7 +435,7 @@ def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         environment,
     ]
     subprocess.run(venv, check=True)  # noqa: S603
-    stock, overrides = f"litellm=={bench.release.version}", ROOT / "scripts" / "matrix" / "overrides.txt"
+    stock, overrides = f"litellm=={bench.release.version}", ROOT / "scripts" / "upkeep" / "cells" / "overrides.txt"
     bench.call("uv", "install", "--overrides", overrides, stock, sealed=False)
     bench.call("pip", "download", "--no-deps", "--only-binary=:all:", "--dest", wheels, stock, sealed=False)
     (wheel,) = wheels.iterdir()

@@ -1,4 +1,4 @@
-"""The two arms: a stock and a patched proxy with the same configuration, each before an upstream of its own."""
+"""The two arms: a stock and a patched proxy with the same configuration, each before a provider of its own."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 
-from proxy.process import HERE, running
-from upstream import Behaviour, Upstream
+from tests.proxy.process import HERE, running
+from upkeep.provider import Behaviour, Provider
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from matrix.environment import Environment
-    from proxy.cases import Case
-    from proxy.clients import Reply
-    from proxy.process import Proxy
+    from tests.proxy.cases import Case
+    from tests.proxy.clients import Reply
+    from tests.proxy.process import Proxy
+    from upkeep.cells.environment import Environment
 
 T = TypeVar("T")
 CONFIGURATION = HERE / "teams.yaml"
@@ -31,12 +31,12 @@ ABOUT = {f"x-litellm-{name}" for name in ("attempted-fallbacks", "model-group", 
 
 
 @dataclass(frozen=True)
-class Seen:
+class ArmReplies:
     """What came of a case on an arm.
 
     Attributes:
         reply: what the caller got.
-        models: the models that the upstream was asked for, in order.
+        models: the models that the provider was asked for, in order.
     """
 
     reply: Reply
@@ -44,7 +44,7 @@ class Seen:
 
     @property
     def called(self) -> tuple[str, ...]:
-        """The places that the upstream saw, in order."""
+        """The places that the provider saw, in order."""
         return tuple(model.partition(".")[2] for model in self.models)
 
     @property
@@ -64,14 +64,14 @@ class Seen:
 
 @dataclass(frozen=True)
 class Arm:
-    """One of the two: its name, its proxy, the upstream behind it, and one behind a single model that may vanish."""
+    """One of the two: its name, its proxy, the provider behind it, and one behind a single model that may vanish."""
 
     name: str
     proxy: Proxy
-    upstream: Upstream
-    fragile: Upstream
+    provider: Provider
+    fragile: Provider
 
-    def send(self, case: Case) -> Seen:
+    def send(self, case: Case) -> ArmReplies:
         """Send a case's request.
 
         Args:
@@ -80,9 +80,9 @@ class Arm:
         Returns:
             What came of it.
         """
-        self.upstream.reset(self.upstream.behaviours)
+        self.provider.reset(self.provider.behaviours)
         reply = case.call(self.proxy.url, case.key, case.model, **case.body)
-        return Seen(reply, self.upstream.models_called)
+        return ArmReplies(reply, self.provider.models_called)
 
 
 @dataclass(frozen=True)
@@ -128,10 +128,10 @@ def standing(
     def start(name: str) -> Arm:
         here = folder / name
         configuration = write(here, keys, general_settings or {})
-        upstream = stack.enter_context(Upstream(behaviours_of(configuration), pause=PAUSE_IN_SECONDS))
-        fragile = stack.enter_context(Upstream())
-        proxy = running(environments[name], configuration, here / "proxy.log", settings_for(upstream, fragile))
-        return Arm(name, stack.enter_context(proxy), upstream, fragile)
+        provider = stack.enter_context(Provider(behaviours_of(configuration), pause=PAUSE_IN_SECONDS))
+        fragile = stack.enter_context(Provider())
+        proxy = running(environments[name], configuration, here / "proxy.log", settings_for(provider, fragile))
+        return Arm(name, stack.enter_context(proxy), provider, fragile)
 
     with ExitStack() as stack, ThreadPoolExecutor(2) as pool:
         stock, patched = pool.map(start, ("stock", "patched"))
@@ -159,23 +159,23 @@ def write(folder: Path, keys: Mapping[str, Mapping[str, Any]], general_settings:
     return path
 
 
-def settings_for(upstream: Upstream, fragile: Upstream) -> dict[str, str]:
+def settings_for(provider: Provider, fragile: Provider) -> dict[str, str]:
     """The environment variables that the configuration refers to."""
     return {
-        "UPSTREAM": f"{upstream.url}/v1",
-        "UPSTREAM_ANTHROPIC": upstream.url,
+        "UPSTREAM": f"{provider.url}/v1",
+        "UPSTREAM_ANTHROPIC": provider.url,
         "UPSTREAM_FRAGILE": f"{fragile.url}/v1",
     }
 
 
 def behaviours_of(configuration: Path) -> dict[str, Behaviour]:
-    """How the upstream treats each model of a configuration: the models say it themselves.
+    """How the provider treats each model of a configuration: the models say it themselves.
 
     Args:
         configuration: the file.
 
     Returns:
-        The behaviours by what the upstream is asked for.
+        The behaviours by what the provider is asked for.
     """
     entries = yaml.safe_load(configuration.read_text(encoding="utf-8"))["model_list"]
     models = [entry["litellm_params"]["model"].partition("/")[2] for entry in entries]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from packaging.version import Version
 
-from proxy import clients
+from tests.proxy import clients
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,7 +51,7 @@ class Case:
         key: the caller's key.
         body: what else goes into the body.
         target: for a mended case, the name that the chain goes to.
-        place: for a mended case, the place at the upstream that it stands for.
+        place: for a mended case, the place at the provider that it stands for.
         unchanged: for an unchanged one, the status and the places called.
         twin: a name of team alpha whose chain stock finds, for what the headers of such an answer say.
         twin_target: the name that this chain goes to.
@@ -60,7 +60,7 @@ class Case:
     """
 
     name: str
-    call: clients.Call
+    call: clients.ClientCall
     model: str
     key: str = "sk-alpha"
     body: Mapping[str, Any] = field(default_factory=dict)
@@ -77,14 +77,14 @@ class Case:
         return self.since <= release and (self.until is None or release < self.until)
 
 
-def mended(name: str, call: clients.Call, model: str, target: str = "backup", **more: Any) -> Case:
+def mended(name: str, call: clients.ClientCall, model: str, target: str = "backup", **more: Any) -> Case:
     """A case that fails on stock and goes to a target on patched."""
     place = target.removeprefix("model_name_").replace("_", "-")
     more.setdefault("place", place if place.startswith("alpha") or place == "global-backup" else f"alpha-{place}")
     return Case(name, call, model, target=target, **more)
 
 
-def unchanged(name: str, call: clients.Call, model: str, status: int, *places: str, **more: Any) -> Case:
+def unchanged(name: str, call: clients.ClientCall, model: str, status: int, *places: str, **more: Any) -> Case:
     """A case that has the same status and calls the same places on both arms."""
     return Case(name, call, model, unchanged=(status, places), **more)
 

@@ -36,7 +36,7 @@ class Reply:
 
 
 @dataclass(frozen=True)
-class Call:
+class ClientCall:
     """One way to call: its name, and how to send a request to a root with a key and the name of a model."""
 
     name: str
@@ -145,11 +145,11 @@ def send_raw(url: str, key: str, path: str, content: bytes) -> Reply:
     return Reply(response.status_code, response.text, {name.lower(): value for name, value in response.headers.items()})
 
 
-CHAT = Call("chat", _chat)
-CHAT_STREAM = Call("chat-stream", _chat_stream)
-COMPLETIONS = Call("completions", _completions)
-EMBEDDINGS = Call("embeddings", _embeddings)
-RESPONSES = Call("responses", _responses)
-RESPONSES_STREAM = Call("responses-stream", _responses_stream)
-MESSAGES_CALL = Call("messages", _messages)
-MESSAGES_STREAM = Call("messages-stream", _messages_stream)
+CHAT = ClientCall("chat", _chat)
+CHAT_STREAM = ClientCall("chat-stream", _chat_stream)
+COMPLETIONS = ClientCall("completions", _completions)
+EMBEDDINGS = ClientCall("embeddings", _embeddings)
+RESPONSES = ClientCall("responses", _responses)
+RESPONSES_STREAM = ClientCall("responses-stream", _responses_stream)
+MESSAGES_CALL = ClientCall("messages", _messages)
+MESSAGES_STREAM = ClientCall("messages-stream", _messages_stream)

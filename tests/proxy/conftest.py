@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from litellm_patch.target import State
-from matrix.environment import Environment, find_release
-from proxy.arms import Arms, standing
-from proxy.cases import KEYS
+from litellm_patch.patching.judging import State
+from tests.proxy.arms import Arms, standing
+from tests.proxy.cases import KEYS
+from upkeep.cells.environment import Environment, find_release
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Many callers at once, each prompt marked with its team, so that the upstream's log says whose prompt reached whom."""
+"""Many callers at once, each prompt marked with its team, so that the provider's log says whose prompt reached whom."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import openai
 
-from proxy.clients import PATIENCE_IN_SECONDS
+from tests.proxy.clients import PATIENCE_IN_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from upstream import Hit
+    from upkeep.provider import Hit
 
 AT_ONCE = 100
 

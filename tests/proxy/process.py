@@ -18,7 +18,7 @@ import requests
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from matrix.environment import Environment
+    from upkeep.cells.environment import Environment
 
 HERE = Path(__file__).resolve().parent
 # the first start of an environment compiles all that is imported, and others may be at work on the machine

@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING
 import pytest
 from packaging.version import Version
 
-from litellm_patch.doctor.abilities import refuses_internal_targets
-from litellm_patch.target import find_target
-from proxy import clients
-from proxy.arms import standing
-from proxy.cases import KEYS, Case
+from litellm_patch.model.abilities import refuses_internal_targets
+from litellm_patch.patching.finding import find_target
+from tests.proxy import clients
+from tests.proxy.arms import standing
+from tests.proxy.cases import KEYS, Case
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from matrix.environment import Environment
-    from proxy.arms import Arms, Seen
-    from proxy.conftest import Table
+    from tests.proxy.arms import ArmReplies, Arms
+    from tests.proxy.conftest import Table
+    from upkeep.cells.environment import Environment
 
 SINCE = Version("1.100")
 # it knows by what public name a team's internal name is granted
@@ -62,7 +62,7 @@ def test_the_doctor_knows_where_internal_targets_are_refused(
     assert refuses_internal_targets(release) is not knows_owners
 
 
-def _see(checked: Arms, table: Table, key: str, model: str) -> tuple[Seen, Seen]:
+def _see(checked: Arms, table: Table, key: str, model: str) -> tuple[ArmReplies, ArmReplies]:
     stock, patched = checked.both(lambda arm: arm.send(Case("", clients.CHAT, model, key)))
     table.add(f"access checked: {key.removeprefix('sk-')} asks for {model}", stock, patched)
     return stock, patched

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from proxy import clients
-from proxy.arms import Seen
+from tests.proxy import clients
+from tests.proxy.arms import ArmReplies
 
 if TYPE_CHECKING:
-    from proxy.arms import Arm, Arms
-    from proxy.conftest import Table
+    from tests.proxy.arms import Arm, Arms
+    from tests.proxy.conftest import Table
 
 CHAT = "/v1/chat/completions"
 
@@ -72,7 +72,7 @@ def test_ten_megabytes_are_served_as_before(model: str, teams: Arms, table: Tabl
     assert patched.called == stock.called
 
 
-def _send(arm: Arm, key: str, content: bytes) -> Seen:
-    arm.upstream.reset(arm.upstream.behaviours)
+def _send(arm: Arm, key: str, content: bytes) -> ArmReplies:
+    arm.provider.reset(arm.provider.behaviours)
     reply = clients.send_raw(arm.proxy.url, key, CHAT, content)
-    return Seen(reply, arm.upstream.models_called)
+    return ArmReplies(reply, arm.provider.models_called)

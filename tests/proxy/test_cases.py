@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from proxy.arms import ABOUT
-from proxy.cases import CASES, Case
-from upstream.payloads import text_of
+from tests.proxy.arms import ABOUT
+from tests.proxy.cases import CASES, Case
+from upkeep.provider.payloads import text_of
 
 if TYPE_CHECKING:
     from packaging.version import Version
 
-    from proxy.arms import Arms, Seen
-    from proxy.conftest import Table
+    from tests.proxy.arms import ArmReplies, Arms
+    from tests.proxy.conftest import Table
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -45,7 +45,7 @@ def test_a_case(case: Case, teams: Arms, release: Version, table: Table) -> None
         assert patched.about["x-litellm-attempted-fallbacks"] == str(int(len(patched.called) > 1))
 
 
-def _told(seen: Seen, target: str | None) -> dict[str, str]:
+def _told(seen: ArmReplies, target: str | None) -> dict[str, str]:
     """The headers, with the names that differ from case to case taken out."""
     told = dict(seen.about)
     places = {seen.called[0]: "the first", seen.called[-1]: "the last"}

@@ -12,27 +12,27 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from proxy import clients
-from proxy.arms import behaviours_of, settings_for, standing, write
-from proxy.cases import KEYS
-from proxy.crowd import Ask, ask_all, strangers
-from proxy.process import POLL_IN_SECONDS, running
-from upstream import Upstream
+from tests.proxy import clients
+from tests.proxy.arms import behaviours_of, settings_for, standing, write
+from tests.proxy.cases import KEYS
+from tests.proxy.crowd import Ask, ask_all, strangers
+from tests.proxy.process import POLL_IN_SECONDS, running
+from upkeep.provider import Provider
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from matrix.environment import Environment
-    from proxy.arms import Arm, Arms
-    from proxy.conftest import Table
+    from tests.proxy.arms import Arm, Arms
+    from tests.proxy.conftest import Table
+    from upkeep.cells.environment import Environment
 
 pytestmark = pytest.mark.faults
 PROBE = "sk-probe"  # custom_auth.py answers it
 FEW = 200
 
 
-def test_an_upstream_vanishes(environments: Mapping[str, Environment], folder: Path, table: Table) -> None:
+def test_a_provider_vanishes(environments: Mapping[str, Environment], folder: Path, table: Table) -> None:
     asks = [Ask("alpha", "fragile", number) for number in range(FEW)]
 
     def lose(arm: Arm) -> list[str]:
@@ -43,12 +43,12 @@ def test_an_upstream_vanishes(environments: Mapping[str, Environment], folder: P
         stock, patched = arms.both(lose)
 
     for arm in (arms.stock, arms.patched):
-        assert strangers((*arm.upstream.hits, *arm.fragile.hits)) == []
-    table.add(f"{FEW} requests, the upstream vanishes", _said(stock), _said(patched))
+        assert strangers((*arm.provider.hits, *arm.fragile.hits)) == []
+    table.add(f"{FEW} requests, the provider vanishes", _said(stock), _said(patched))
     primary, backup = "answer from ANSWER.alpha-fragile", "answer from ANSWER.alpha-backup"
     assert set(stock) == {primary, "500"}
     assert set(patched) == {primary, backup}
-    assert len(arms.patched.upstream.hits) == Counter(patched)[backup]
+    assert len(arms.patched.provider.hits) == Counter(patched)[backup]
 
 
 def test_a_proxy_is_killed_and_restarted_under_load(environments: Mapping[str, Environment], folder: Path) -> None:
@@ -56,24 +56,24 @@ def test_a_proxy_is_killed_and_restarted_under_load(environments: Mapping[str, E
     configuration = write(folder / "killed", KEYS, {})
     log = configuration.with_name("proxy.log")
     with ExitStack() as stack:
-        upstream = stack.enter_context(Upstream(behaviours_of(configuration)))
-        settings = settings_for(upstream, upstream)
+        provider = stack.enter_context(Provider(behaviours_of(configuration)))
+        settings = settings_for(provider, provider)
         first = stack.enter_context(running(environments["patched"], configuration, log, settings))
-        with _when(lambda: len(upstream.hits) > FEW // 4, first.kill):
+        with _when(lambda: len(provider.hits) > FEW // 4, first.kill):
             before = ask_all(first.url, asks, at_once=10)
         second = stack.enter_context(
             running(environments["patched"], configuration, log.with_stem("proxy-again"), settings)
         )
         after = ask_all(second.url, asks, at_once=10)
 
-    assert strangers(upstream.hits) == []
+    assert strangers(provider.hits) == []
     for ask, answers in zip(asks, zip(before, after, strict=True), strict=True):
         answer = f"answer from ANSWER.{ask.team}-backup"
         assert answers[0] in {answer, "no answer"}
         assert answers[1] == answer
     assert {answer.partition(" ")[0] for answer in before} == {"answer", "no"}
     # a request that is sent again may be served again, but none is passed around
-    assert max(Counter(hit.body["messages"][0]["content"] for hit in upstream.hits).values()) <= 4
+    assert max(Counter(hit.body["messages"][0]["content"] for hit in provider.hits).values()) <= 4
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def test_many_failing_requests_leave_nothing_behind(teams: Arms, table: Table, p
         warm = [Ask("alpha", model, number) for number in range(FEW) for model in ("down", "alone")]
         ask_all(arm.proxy.url, warm, at_once=20)
         start = Vitals.of(arm)
-        arm.upstream.reset(arm.upstream.behaviours)
+        arm.provider.reset(arm.provider.behaviours)
         asks = [Ask("alpha", model, each) for each in range(number // 2) for model in ("down", "alone")]
         answers = Counter(ask_all(arm.proxy.url, asks, at_once=20))
         return start, Vitals.of(arm), answers
@@ -112,7 +112,7 @@ def test_many_failing_requests_leave_nothing_behind(teams: Arms, table: Table, p
     results = teams.both(wear)
 
     table.add(f"{number} failing requests", *(f"{start}, then {end}" for start, end, _ in results))
-    hits = [len(arm.upstream.hits) for arm in (teams.stock, teams.patched)]
+    hits = [len(arm.provider.hits) for arm in (teams.stock, teams.patched)]
     assert hits == [number, number * 3 // 2]
     for start, end, _ in results:
         assert end.tasks <= start.tasks + 10

@@ -10,7 +10,7 @@ import sys
 import psutil
 import pytest
 
-from proxy.process import HERE
+from tests.proxy.process import HERE
 
 # prints its process id and that of a child of its own, and waits; neither minds being asked to stop
 STUBBORN = """

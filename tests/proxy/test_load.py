@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from proxy.crowd import Ask, ask_all, strangers
+from tests.proxy.crowd import Ask, ask_all, strangers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from proxy.arms import Arm, Arms
-    from proxy.conftest import Table
+    from tests.proxy.arms import Arm, Arms
+    from tests.proxy.conftest import Table
 
 # of each team as many for the model that fails as for the one that answers
 ASKS = [
@@ -22,18 +22,18 @@ def test_nothing_of_one_team_reaches_the_other(teams: Arms, table: Table) -> Non
     stock, patched = teams.both(_load)
 
     table.add(f"{len(ASKS)} requests of two teams, half of them to a model that fails", _said(stock), _said(patched))
-    assert strangers(teams.stock.upstream.hits) == []
-    assert strangers(teams.patched.upstream.hits) == []
+    assert strangers(teams.stock.provider.hits) == []
+    assert strangers(teams.patched.provider.hits) == []
     for ask, of_stock, of_patched in zip(ASKS, stock, patched, strict=True):
         answer = f"answer from ANSWER.{ask.team}-backup"
         assert of_patched == answer
         assert of_stock == ("500" if ask.model == "shared" else answer)
-    assert len(teams.stock.upstream.hits) == len(ASKS)
-    assert len(teams.patched.upstream.hits) == len(ASKS) * 3 // 2
+    assert len(teams.stock.provider.hits) == len(ASKS)
+    assert len(teams.patched.provider.hits) == len(ASKS) * 3 // 2
 
 
 def _load(arm: Arm) -> list[str]:
-    arm.upstream.reset(arm.upstream.behaviours)
+    arm.provider.reset(arm.provider.behaviours)
     return ask_all(arm.proxy.url, ASKS)
 
 

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from proxy import clients
-from proxy.cases import Case
+from tests.proxy import clients
+from tests.proxy.cases import Case
 
 if TYPE_CHECKING:
-    from proxy.arms import Arms, Seen
-    from proxy.conftest import Table
+    from tests.proxy.arms import ArmReplies, Arms
+    from tests.proxy.conftest import Table
 
 CALLS = (clients.CHAT_STREAM, clients.RESPONSES_STREAM, clients.MESSAGES_STREAM)
 BREAKS = {"early": "before the first text", "cut": "after the first text"}
@@ -19,7 +19,7 @@ BREAKS = {"early": "before the first text", "cut": "after the first text"}
 
 @pytest.mark.parametrize("kind", BREAKS)
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: call.name)
-def test_a_stream_that_breaks(call: clients.Call, kind: str, teams: Arms, table: Table) -> None:
+def test_a_stream_that_breaks(call: clients.ClientCall, kind: str, teams: Arms, table: Table) -> None:
     listed, twin = teams.both(lambda arm: arm.send(Case("by public", call, f"listed-{kind}")))
     stock, patched = teams.both(lambda arm: arm.send(Case("by internal", call, kind)))
 
@@ -33,10 +33,10 @@ def test_a_stream_that_breaks(call: clients.Call, kind: str, teams: Arms, table:
         assert patched.reply.text.startswith("answer from ANSWER.alpha-backup")
 
 
-def listed_first(listed: Seen) -> tuple[str, ...]:
+def listed_first(listed: ArmReplies) -> tuple[str, ...]:
     """What stock calls when it does not find the chain: the first place of what it calls when it does."""
     return tuple(place.replace("listed-", "") for place in listed.called[:1])
 
 
-def _without_name(seen: Seen) -> str:
+def _without_name(seen: ArmReplies) -> str:
     return repr(seen.comparable).replace("listed-", "")

@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from litellm_patch.names import CATCH_ALL, Config, Kind, Release, Request, routed
+from litellm_patch.model.names import CATCH_ALL, Config, Kind, Request, Routing, routed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -44,7 +44,7 @@ class Reach:
         return Request(self.model, self.team_id or None, self.admin)
 
 
-def requests_of(settings: Settings, release: Release) -> tuple[Reach, ...]:
+def requests_of(settings: Settings, release: Routing) -> tuple[Reach, ...]:
     """Every request that routing can serve: names and callers.
 
     A wildcard stands for one name. A team is named only where its own deployments or names make a difference.
@@ -64,7 +64,7 @@ def requests_of(settings: Settings, release: Release) -> tuple[Reach, ...]:
     )
 
 
-def servable(settings: Settings, release: Release, request: Request) -> bool:
+def servable(settings: Settings, release: Routing, request: Request) -> bool:
     """Tell whether a name can be served for a caller, without what stands in for names that nothing serves.
 
     Args:
@@ -94,7 +94,7 @@ def _common_names(config: Config) -> tuple[str, ...]:
     return tuple(dict.fromkeys(map(_example, (*shared, *config.aliases, *keys, *targets))))
 
 
-def _requests_of_teams(config: Config, release: Release, common: Sequence[str]) -> Iterator[Reach]:
+def _requests_of_teams(config: Config, release: Routing, common: Sequence[str]) -> Iterator[Reach]:
     owned: dict[str, list[str]] = defaultdict(list)
     internal: dict[str, set[str]] = defaultdict(set)
     public: dict[str, set[str]] = defaultdict(set)
@@ -115,7 +115,7 @@ def _requests_of_teams(config: Config, release: Release, common: Sequence[str]) 
                 yield Reach(name, team, direct=name in internal[team] and not known)
 
 
-def _requests_of_admins(config: Config, release: Release) -> Iterator[Reach]:
+def _requests_of_admins(config: Config, release: Routing) -> Iterator[Reach]:
     public = [_example(d.public_name) for d in config.deployments if d.team_id and d.public_name]
     for name in dict.fromkeys((*public, *config.aliases)):
         if any(d.team_id for d in routed(_bare(config), Request(name, admin=True), release)):
@@ -145,7 +145,7 @@ def caller_words(team_id: str | None, *, admin: bool) -> str:
     return "a proxy admin" if admin else "callers without a team of their own"
 
 
-def said(reaches: Iterable[Reach]) -> str:
+def describe(reaches: Iterable[Reach]) -> str:
     """Say which requests, and not more than a few.
 
     Those that come by another chain are told only where no other request does, and no internal name is.

@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from litellm_patch.names import CATCH_ALL, Kind, Request, Rules, find_request_chain
+from litellm_patch.model.names import CATCH_ALL, Kind, Request, Rules, find_request_chain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

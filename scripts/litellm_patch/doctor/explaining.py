@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from litellm_patch.doctor.callers import servable
 from litellm_patch.doctor.reaching import FAILURES, Reached
 from litellm_patch.doctor.targets import Names
-from litellm_patch.names import CATCH_ALL, Kind, Rules, find_request_chain, lookup_names, routed
+from litellm_patch.model.names import CATCH_ALL, Kind, Rules, find_request_chain, lookup_names, routed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from litellm_patch.doctor.settings import Settings
-    from litellm_patch.names import Release, Request
+    from litellm_patch.model.names import Request, Routing
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Explanation:
         return any(stock[kind] != patched[kind] for kind in patched)
 
 
-def explain(settings: Settings, release: Release, request: Request) -> Explanation:
+def explain(settings: Settings, release: Routing, request: Request) -> Explanation:
     """Walk a request through routing and the lookup of its chain, for the case that whatever serves it fails.
 
     Args:
@@ -75,7 +75,7 @@ def explain(settings: Settings, release: Release, request: Request) -> Explanati
     )
 
 
-def _routing(settings: Settings, release: Release, request: Request, served: tuple[str, ...]) -> Iterator[str]:
+def _routing(settings: Settings, release: Routing, request: Request, served: tuple[str, ...]) -> Iterator[str]:
     target = settings.config.aliases.get(request.model)
     if target is not None:
         yield f"{request.model} is an alias of {target}, which is routed in its place (one step only)"
@@ -92,7 +92,7 @@ def _routing(settings: Settings, release: Release, request: Request, served: tup
         yield f"routing considers {', '.join(served)}"
 
 
-def _walk(settings: Settings, release: Release, request: Request, rules: Rules) -> Walk:
+def _walk(settings: Settings, release: Routing, request: Request, rules: Rules) -> Walk:
     config, reached = settings.config, Reached(settings, release)
     names = lookup_names(config, request, release, rules)
     found = {}

@@ -6,20 +6,20 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from litellm_patch.doctor.callers import SHOWN, said
+from litellm_patch.doctor.callers import SHOWN, describe
 from litellm_patch.doctor.circles import Circles
 from litellm_patch.doctor.reaching import Reached
 from litellm_patch.doctor.settings import INTERNAL_PREFIX
 from litellm_patch.doctor.targets import Names
-from litellm_patch.names import CATCH_ALL, Kind, Rules, find_chain, find_request_chain, lookup_names
+from litellm_patch.model.names import CATCH_ALL, Kind, Rules, find_chain, find_request_chain, lookup_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from litellm_patch.doctor.callers import Reach
     from litellm_patch.doctor.settings import Settings
-    from litellm_patch.doctor.targets import Target
-    from litellm_patch.names import Release
+    from litellm_patch.doctor.targets import ChainTarget
+    from litellm_patch.model.names import Routing
 
 
 class KeyKind(Enum):
@@ -71,7 +71,7 @@ class Judgement:
     key: str
     key_kind: KeyKind
     owners: tuple[str, ...]
-    targets: tuple[Target, ...]
+    targets: tuple[ChainTarget, ...]
     today: tuple[Reach, ...]
     patched: tuple[Reach, ...]
     verdict: Verdict
@@ -84,7 +84,7 @@ class Judgement:
         return self.verdict in {Verdict.DEAD, Verdict.DORMANT, Verdict.PARTLY}
 
 
-def judge(settings: Settings, release: Release) -> tuple[Judgement, ...]:
+def judge(settings: Settings, release: Routing) -> tuple[Judgement, ...]:
     """Judge every chain of a configuration.
 
     Args:
@@ -98,7 +98,7 @@ def judge(settings: Settings, release: Release) -> tuple[Judgement, ...]:
 
 
 class _Judge:
-    def __init__(self, settings: Settings, release: Release) -> None:
+    def __init__(self, settings: Settings, release: Routing) -> None:
         self.settings = settings
         self.config = settings.config
         self.release = release
@@ -134,7 +134,7 @@ class _Judge:
             notes.append("requests reach it, and none of its targets can answer")
         if verdict is Verdict.PARTLY:
             gained = [reach for reach in patched if reach not in today and not reach.direct]
-            notes.append(f"only with the patch for {said(gained)}")
+            notes.append(f"only with the patch for {describe(gained)}")
         doubts = tuple(self.doubts(kind, key, judged))
         if verdict is Verdict.ALIVE and doubts:
             verdict = Verdict.QUESTIONABLE
@@ -147,7 +147,7 @@ class _Judge:
             notes.append(f"leads in a circle: {' -> '.join(circle)}; {end}")
         gone = [reach for reach in today if reach not in patched and not reach.direct and not reach.via]
         if gone:
-            notes.append(f"with the patch, a chain of their own takes over for {said(gone)}")
+            notes.append(f"with the patch, a chain of their own takes over for {describe(gone)}")
         return Judgement(kind, index, key, key_kind, owners, judged, today, patched, verdict, tuple(notes))
 
     def key_kind(self, key: str) -> tuple[KeyKind, tuple[str, ...]]:
@@ -171,7 +171,7 @@ class _Judge:
         )
         return next(((kind, owners) for true, kind, owners in kinds if true), (KeyKind.UNKNOWN, ()))
 
-    def doubts(self, kind: Kind, key: str, targets: Sequence[Target]) -> Iterator[str]:
+    def doubts(self, kind: Kind, key: str, targets: Sequence[ChainTarget]) -> Iterator[str]:
         """What is wrong with the targets of a chain."""
         for target in targets:
             if target.not_for:
@@ -184,7 +184,7 @@ class _Judge:
             instead = ", not the catch-all's targets" if key != CATCH_ALL and self.has_catch_all(kind) else ""
             yield f"it has no targets: its requests get the error{instead}"
 
-    def useless(self, target: Target, key: str, reaches: Sequence[Reach]) -> bool:
+    def useless(self, target: ChainTarget, key: str, reaches: Sequence[Reach]) -> bool:
         """Whether a target helps nobody: no name that there is, or the one that has failed each time."""
         itself = target.name == key and all(reach.model == key for reach in reaches)
         return itself or (bool(target.not_for) and not self.names.known(target.name))

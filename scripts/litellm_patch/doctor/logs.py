@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from litellm_patch.doctor.reaching import FAILURES
-from litellm_patch.names import CATCH_ALL, Kind, Request, Rules, find_request_chain
+from litellm_patch.model.names import CATCH_ALL, Kind, Request, Rules, find_request_chain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import BinaryIO
 
     from litellm_patch.doctor.settings import Settings
-    from litellm_patch.names import Release
+    from litellm_patch.model.names import Routing
 
 LONGEST_LINE = 1 << 20
 """Bytes; what is longer is no line of a log."""
@@ -145,7 +145,7 @@ def _is_text(line: bytes) -> bool:
     return True
 
 
-def rescues(settings: Settings, release: Release, name: str) -> tuple[Rescue, ...]:
+def rescues(settings: Settings, release: Routing, name: str) -> tuple[Rescue, ...]:
     """The chains that a failed lookup would have found with the patch, by who the caller may have been.
 
     Args:

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlsplit
 
 from litellm_patch.doctor.settings import INTERNAL_PREFIX
 from litellm_patch.errors import MissingLibraryError, ProxyAnswerError, ProxyRefusedError, ProxyUnreachableError
-from litellm_patch.names import CATCH_ALL, Kind
+from litellm_patch.model.names import CATCH_ALL, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -28,7 +28,7 @@ _REDIRECTS = range(300, 400)
 
 
 @dataclass(frozen=True)
-class Seen:
+class ProxySettings:
     """What a proxy shows.
 
     Attributes:
@@ -44,7 +44,7 @@ class Seen:
     complete: bool
 
 
-def read_proxy(url: str, key: str | None) -> Seen:
+def read_proxy(url: str, key: str | None) -> ProxySettings:
     """Ask a proxy for its models, settings and chains.
 
     Args:
@@ -55,7 +55,7 @@ def read_proxy(url: str, key: str | None) -> Seen:
         What it shows.
 
     Raises:
-        MissingLibraryError: the extra ``proxy`` is not installed.
+        MissingLibraryError: `requests` is not installed.
         ProxyUnreachableError: nobody answers there.
         ProxyRefusedError: it does not let this key see models or chains.
         ProxyAnswerError: it answers as no LiteLLM proxy does.
@@ -64,7 +64,7 @@ def read_proxy(url: str, key: str | None) -> Seen:
         import requests  # noqa: PLC0415 - only this needs it
     except ImportError as error:
         raise MissingLibraryError(
-            f"{error.name} is not installed", "install the extra: pip install 'litellm-patch[proxy]'"
+            f"{error.name} is not installed", "install what it needs: pip install 'requests>=2.32'"
         ) from error
     place = _place(url)
     if key is not None and not (key.isascii() and key.isprintable()):
@@ -104,7 +104,7 @@ class _Visit:
     remarks: list[str] = field(default_factory=list)
     complete: bool = True
 
-    def seen(self) -> Seen:
+    def seen(self) -> ProxySettings:
         settings = self.settings()
         models = list(self.models(settings.get("model_group_alias")))
         missing = [kind for kind in Kind if kind.value not in settings]
@@ -112,7 +112,7 @@ class _Visit:
             settings |= self.chains_one_by_one(missing, models, settings.get("model_group_alias"))
         self.unmask(models, settings)
         raw = {"model_list": models, "router_settings": settings}
-        return Seen(raw, self.version(), tuple(self.remarks), self.complete)
+        return ProxySettings(raw, self.version(), tuple(self.remarks), self.complete)
 
     def version(self) -> str | None:
         answer = self.get("/health/readiness")

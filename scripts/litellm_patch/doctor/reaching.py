@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from litellm_patch.doctor.callers import Reach, requests_of
-from litellm_patch.names import CATCH_ALL, Config, Failure, Kind, Release, Rules, find_chain, predict
+from litellm_patch.model.names import CATCH_ALL, Config, Failure, Kind, Routing, Rules, find_chain, predict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +34,7 @@ class Reached:
     """
 
     settings: Settings
-    release: Release
+    release: Routing
 
     @property
     def config(self) -> Config:

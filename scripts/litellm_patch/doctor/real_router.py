@@ -33,7 +33,7 @@ def answers_of(question: dict[str, Any]) -> list[int | None]:
     }
     now: dict[str, Any] = {}
 
-    class Handler(litellm.CustomLLM):  # type: ignore[misc]
+    class MockProviderHandler(litellm.CustomLLM):  # type: ignore[misc]
         async def acompletion(self, *_: Any, model: str, model_response: Any, **__: Any) -> Any:  # noqa: ANN401
             if int(model) in now["failing"]:
                 raise failures[now["failure"]](message="down", model=model, llm_provider="doctor")
@@ -41,7 +41,7 @@ def answers_of(question: dict[str, Any]) -> list[int | None]:
             return model_response
 
     before = litellm.custom_provider_map
-    litellm.custom_provider_map = [*before, {"provider": "doctor", "custom_handler": Handler()}]
+    litellm.custom_provider_map = [*before, {"provider": "doctor", "custom_handler": MockProviderHandler()}]
     try:
         custom_llm_setup()  # up to some release, a Router asks for it
         router = litellm.Router(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from litellm_patch.errors import ConfigurationError
-from litellm_patch.names import Config, Deployment, Kind
+from litellm_patch.model.names import Config, Deployment, Kind
 
 ROUTER, LITELLM = "router_settings", "litellm_settings"
 INTERNAL_PREFIX = "model_name_"

@@ -8,9 +8,9 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from litellm_patch.doctor.callers import said
+from litellm_patch.doctor.callers import describe
 from litellm_patch.doctor.judging import Verdict
-from litellm_patch.names import Rules
+from litellm_patch.model.names import Rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -72,8 +72,8 @@ def chain_table(judgements: Iterable[Judgement]) -> Table:
         table.add_row(
             cell(chain).append(f"\n{found.kind.value}", "dim"),
             cell(f"{found.key_kind.value}{whose}"),
-            cell(said(found.today)),
-            cell(said(found.patched)),
+            cell(describe(found.today)),
+            cell(describe(found.patched)),
             verdict,
         )
     return table
@@ -212,7 +212,7 @@ def disagreement_table(disagreements: Iterable[Disagreement]) -> Table:
         table.add_column(heading, overflow="fold")
     for found in disagreements:
         expected = " or ".join(found.expected) or "nobody"
-        table.add_row(*map(cell, (said([found.reach]), found.kind.value, expected, found.answered or "nobody")))
+        table.add_row(*map(cell, (describe([found.reach]), found.kind.value, expected, found.answered or "nobody")))
     return table
 
 

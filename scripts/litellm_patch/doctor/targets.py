@@ -8,20 +8,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from litellm_patch.doctor.callers import caller_words, servable
-from litellm_patch.names import Request
+from litellm_patch.model.names import Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from litellm_patch.doctor.callers import Reach
     from litellm_patch.doctor.settings import Settings
-    from litellm_patch.names import Release
+    from litellm_patch.model.names import Routing
 
 _NEAR = 0.6  # of difflib's ratio: a typing error, not another word
 
 
 @dataclass(frozen=True)
-class Target:
+class ChainTarget:
     """A target of a chain, and the callers of the chain that cannot be served by it."""
 
     name: str
@@ -40,10 +40,10 @@ class Names:
     """
 
     settings: Settings
-    release: Release
+    release: Routing
     requests: tuple[Reach, ...]
 
-    def target(self, name: str, reaches: Iterable[Reach]) -> Target:
+    def target(self, name: str, reaches: Iterable[Reach]) -> ChainTarget:
         """Who of those that reach a chain cannot be served by a target of it.
 
         Args:
@@ -55,18 +55,18 @@ class Names:
         """
         callers = dict.fromkeys((reach.team_id, reach.admin) for reach in reaches)
         if not self.settings.complete and not self.known(name):
-            return Target(name, ())
+            return ChainTarget(name, ())
         if not callers:
             teams = {d.team_id for d in self.settings.config.deployments if d.team_id}
             anyone = (Request(name), *(Request(name, team) for team in sorted(teams)))
             served = any(servable(self.settings, self.release, request) for request in anyone)
-            return Target(name, () if served else ("anybody",), None if served else self.nearest(name))
+            return ChainTarget(name, () if served else ("anybody",), None if served else self.nearest(name))
         not_for = tuple(
             caller_words(team, admin=admin)
             for team, admin in callers
             if not servable(self.settings, self.release, Request(name, team or None, admin))
         )
-        return Target(name, not_for, self.nearest(name) if not_for and not self.known(name) else None)
+        return ChainTarget(name, not_for, self.nearest(name) if not_for and not self.known(name) else None)
 
     def known(self, name: str) -> bool:
         """Whether a name is one of this configuration's, whoever it belongs to."""

@@ -12,8 +12,8 @@ from litellm_patch.doctor import real_router
 from litellm_patch.doctor.callers import Reach, requests_of
 from litellm_patch.doctor.reaching import FAILURES
 from litellm_patch.errors import VerificationError
-from litellm_patch.interpreter import is_environment, is_interpreter
-from litellm_patch.names import Config, Kind, Release, Rules, predict, routed
+from litellm_patch.model.names import Config, Kind, Routing, Rules, predict, routed
+from litellm_patch.patching.interpreter import is_environment, is_interpreter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -56,7 +56,7 @@ class Verification:
 
 
 def verify(
-    settings: Settings, release: Release, rules: Rules, ask: Callable[[dict[str, Any]], Sequence[int | None]]
+    settings: Settings, release: Routing, rules: Rules, ask: Callable[[dict[str, Any]], Sequence[int | None]]
 ) -> Verification:
     """Let whatever serves a request fail, and compare who answers: for each request that can be served, and each list.
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from litellm_patch.files import write_whole
-from litellm_patch.replacing import remove_bytecode
-from litellm_patch.target import sha256
-from upkeep.compiled.errors import BuildError
+from litellm_patch.patching.files import sha256, write_whole
+from litellm_patch.patching.replacing import remove_bytecode
 from upkeep.compiled.workspace import EXTENSION, build
+from upkeep.errors import BuildError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

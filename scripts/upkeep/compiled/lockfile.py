@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 
-from upkeep.compiled.errors import BuildError
+from upkeep.errors import BuildError
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from packaging.version import Version
 
-from litellm_patch.ledger import FileImage, Release, load_toml
-from upkeep.compiled.errors import BuildError
+from litellm_patch.patching.ledger import FileImage, Release, load_toml
+from upkeep.errors import BuildError
 
 HERE = Path(__file__).resolve().parent
 PATCHES = HERE.parents[2] / "patches" / "upstream" / "rust"

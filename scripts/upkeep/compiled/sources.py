@@ -6,9 +6,9 @@ import tarfile
 from typing import TYPE_CHECKING
 
 from litellm_patch.errors import LitellmPatchError
-from litellm_patch.index import Index
-from litellm_patch.target import sha256
-from upkeep.compiled.errors import BuildError
+from litellm_patch.patching.files import sha256
+from litellm_patch.wheels.index import Index
+from upkeep.errors import BuildError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

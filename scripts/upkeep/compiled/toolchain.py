@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from packaging.version import Version
 
-from upkeep.compiled.errors import BuildError, NoCargoError
+from upkeep.errors import BuildError, NoCargoError
 
 INSTALL = "install Rust from https://rustup.rs"
 

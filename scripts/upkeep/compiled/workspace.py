@@ -20,13 +20,12 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 from platformdirs import user_cache_path
 
-from litellm_patch.files import write_whole
-from litellm_patch.ledger import load_toml
-from litellm_patch.target import sha256
-from upkeep.compiled.errors import BuildError
+from litellm_patch.patching.files import sha256, write_whole
+from litellm_patch.patching.ledger import load_toml
 from upkeep.compiled.lockfile import PINS, check_lock, pins_for
 from upkeep.compiled.sources import fetch, read_sources
 from upkeep.compiled.toolchain import find_toolchain
+from upkeep.errors import BuildError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

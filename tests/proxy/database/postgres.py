@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from proxy.process import HERE, PATIENCE_IN_SECONDS, POLL_IN_SECONDS
+from tests.proxy.process import HERE, PATIENCE_IN_SECONDS, POLL_IN_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from matrix.environment import Environment
+    from upkeep.cells.environment import Environment
 
 HERE = Path(__file__).resolve().parent
 SHIPPED = ("package.json", "package-lock.json", "engine.mjs")

@@ -1,4 +1,4 @@
-"""Upstream's issue 28019 as reported: a team, its key, ``POST /fallback`` with internal names, the public name."""
+"""Provider's issue 28019 as reported: a team, its key, ``POST /fallback`` with internal names, the public name."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from litellm_patch.target import find_target
-from proxy import clients
-from proxy.arms import behaviours_of
-from proxy.crowd import Ask, ask_all
-from proxy.database.postgres import cluster, make_database
-from proxy.database.prisma import HERE, install_tools
-from proxy.process import running
-from upstream import Upstream
+from litellm_patch.patching.finding import find_target
+from tests.proxy import clients
+from tests.proxy.arms import behaviours_of
+from tests.proxy.crowd import Ask, ask_all
+from tests.proxy.database.postgres import cluster, make_database
+from tests.proxy.database.prisma import HERE, install_tools
+from tests.proxy.process import running
+from upkeep.provider import Provider
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from matrix.environment import Environment
+    from upkeep.cells.environment import Environment
 
 INTERNAL, TARGET = "model_name_alpha_down", "model_name_alpha_backup"
 
@@ -73,20 +73,20 @@ def test_a_chain_that_is_written_over_http(
     configuration = here / "database.yaml"
     shutil.copy(HERE / "database.yaml", configuration)
     settings = {**tools.settings, "DATABASE_URL": database, "DISABLE_SCHEMA_UPDATE": "True", "PYTHONPATH": str(client)}
-    with Upstream(behaviours_of(configuration)) as upstream:
-        settings |= {"UPSTREAM": f"{upstream.url}/v1", "LITELLM_SALT_KEY": "sk-salt"}
+    with Provider(behaviours_of(configuration)) as provider:
+        settings |= {"UPSTREAM": f"{provider.url}/v1", "LITELLM_SALT_KEY": "sk-salt"}
 
         def ask(url: str, key: str, model: str) -> tuple[int, tuple[str, ...]]:
-            upstream.reset(upstream.behaviours)
+            provider.reset(provider.behaviours)
             reply = clients.CHAT(url, key, model)
-            return reply.status, tuple(name.partition(".")[2] for name in upstream.models_called)
+            return reply.status, tuple(name.partition(".")[2] for name in provider.models_called)
 
         served = {"stock": (500, ("alpha-down",)), "patched": (200, ("alpha-down", "alpha-backup"))}[arm]
         with running(environment, configuration, here / "first.log", settings) as proxy:
             admin = Admin(proxy.url)
             admin("POST", "/team/new", team_id="alpha", team_alias="alpha")
             key = admin("POST", "/key/generate", team_id="alpha")["key"]
-            extra = {"model": "openai/ANSWER.extra", "api_base": f"{upstream.url}/v1", "api_key": "unused"}
+            extra = {"model": "openai/ANSWER.extra", "api_base": f"{provider.url}/v1", "api_key": "unused"}
             admin("POST", "/model/new", model_name="extra", litellm_params=extra)
             assert ask(proxy.url, key, "extra") == (200, ("extra",))
             assert ask(proxy.url, key, "down") == (500, ("alpha-down",))
@@ -94,7 +94,7 @@ def test_a_chain_that_is_written_over_http(
             assert admin("GET", f"/fallback/{INTERNAL}")["fallback_models"] == [TARGET]
             assert ask(proxy.url, key, "down") == served
             with ThreadPoolExecutor(1) as pool:
-                changing = pool.submit(_add_models, admin, f"{upstream.url}/v1")
+                changing = pool.submit(_add_models, admin, f"{provider.url}/v1")
                 answers = ask_all(proxy.url, [Ask("alpha", "down", number, key) for number in range(40)], at_once=5)
                 changing.result()
             assert set(answers) == {"500" if arm == "stock" else "answer from ANSWER.alpha-backup"}

@@ -1,0 +1,170 @@
+"""`litellm-patch doctor`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from packaging.version import InvalidVersion, Version
+from rich.console import Console
+
+from litellm_patch.doctor.configuration import read_configuration
+from litellm_patch.doctor.logs import read_log
+from litellm_patch.doctor.reporting import (
+    ProxyConfig,
+    read_running,
+    report_chains,
+    report_log,
+    report_request,
+    report_verification,
+)
+from litellm_patch.doctor.settings import read_settings
+from litellm_patch.doctor.verifying import python_of
+from litellm_patch.errors import DEAD, DisagreementError, LogError
+from litellm_patch.model.names import Request, Rules
+from litellm_patch.output import say
+from litellm_patch.patching.apply import status
+from litellm_patch.patching.judging import State
+from litellm_patch.patching.ledger import bundled_folder, load_ledger
+
+if TYPE_CHECKING:
+    from litellm_patch.doctor.logs import Tally
+    from litellm_patch.doctor.reporting import Answer
+    from litellm_patch.patching.ledger import Ledger
+
+
+@click.command("doctor")
+@click.argument("config", type=click.Path(path_type=Path), required=False, metavar="[CONFIG.yaml]")
+@click.option("--url", metavar="URL", help="Ask a running proxy instead, read only; needs the extra `proxy`.")
+@click.option(
+    "--key",
+    envvar="LITELLM_PROXY_API_KEY",
+    show_envvar=True,
+    metavar="KEY",
+    help="With --url: the master key, or an admin's.",
+)
+@click.option("--release", metavar="VERSION", help="Judge by this release; the newest of the ledger unless given.")
+@click.option("--target", type=click.Path(path_type=Path), metavar="TARGET", help="Judge by the litellm in TARGET.")
+@click.option("--explain", "model", metavar="NAME", help="Walk one request for NAME through the steps, in words.")
+@click.option("--team", metavar="ID", help="With --explain: the caller's team.")
+@click.option("--admin", is_flag=True, help="With --explain: the caller is a proxy admin without a team.")
+@click.option(
+    "--log",
+    type=click.Path(path_type=Path, allow_dash=True),
+    metavar="FILE",
+    help="Count the failed lookups in a log, - for standard input, and say which chain would have served them.",
+)
+@click.option(
+    "--verify",
+    "verified",
+    is_flag=True,
+    help="Start a real Router of the litellm in TARGET, with mock providers, and compare.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.pass_context
+def command(  # noqa: PLR0913, PLR0917 - one argument an option
+    ctx: click.Context,
+    config: Path | None,
+    url: str | None,
+    key: str | None,
+    release: str | None,
+    target: Path | None,
+    model: str | None,
+    team: str | None,
+    log: Path | None,
+    *,
+    admin: bool,
+    verified: bool,
+    as_json: bool,
+) -> None:
+    """Tell which fallback chains of a LiteLLM proxy fire, and which never do.
+
+    CONFIG.yaml is what the proxy is started with. For each chain: what its key is, which requests reach it on stock and
+    with the patch, whether its targets can be served for them, and what it is worth. Nothing is changed, and nothing of
+    the configuration but names is shown.
+    """
+    source = config or url
+    _check_usage(
+        (source is None and log is None, "name a CONFIG.yaml, a proxy with --url, or a log with --log"),
+        (config is not None and url is not None, "CONFIG.yaml and --url are two proxies: ask about one at a time"),
+        (release is not None and target is not None, "--release and --target both say the release: give one"),
+        ((model is not None) + (log is not None) + verified > 1, "--explain, --log and --verify: ask one at a time"),
+        (model is None and (team is not None or admin), "--team and --admin belong to --explain"),
+        (admin and team is not None, "--admin is a caller without --team"),
+        (verified and (target is None or source is None), "--verify needs a configuration and --target"),
+    )
+    ledger = load_ledger(ctx.obj or bundled_folder())
+    proxy = _read_proxy(ledger, source, key, release, target) if source is not None else None
+    disagreements = 0
+    if log is not None:
+        answer = report_log(proxy, _read_log(log))
+    elif proxy is not None and model is not None:
+        answer = report_request(proxy, Request(model, team, admin))
+    elif proxy is not None and verified and target is not None:
+        answer, disagreements = report_verification(proxy, python_of(target))
+    elif proxy is not None:
+        answer = report_chains(proxy)
+    code = DisagreementError.exit_code if disagreements else DEAD if answer.dead else 0
+    if as_json:
+        click.echo(json.dumps(answer.data | {"exit_code": code}))
+    else:
+        _print(answer)
+    if disagreements:
+        raise DisagreementError(
+            f"the Router does something else for {disagreements} request(s)", "trust the Router, and report it"
+        )
+    ctx.exit(code)
+
+
+def _check_usage(*wrong: tuple[bool, str]) -> None:
+    """Refuse the first combination that holds."""
+    for holds, words in wrong:
+        if holds:
+            raise click.UsageError(words)
+
+
+def _read_proxy(
+    ledger: Ledger, source: Path | str, key: str | None, release: str | None, target: Path | None
+) -> ProxyConfig:
+    """Read a proxy's configuration, from a file or from itself, and find out which LiteLLM it is about."""
+    version, rules = None, Rules.UPSTREAM
+    if release is not None:
+        try:
+            version = ledger.find(Version(release)).version
+        except InvalidVersion as error:
+            raise click.BadParameter(str(error)) from error
+    if target is not None:
+        found = status(target, ledger)
+        version = ledger.find(found.target.version).version
+        rules = Rules.CONTRACT if found.state is State.APPLIED else Rules.UPSTREAM
+    if isinstance(source, Path):
+        raw, remarks = read_configuration(source)
+        settings = read_settings(raw, os.environ).also(remarks)
+    else:
+        settings, told = read_running(source, key)
+        version = version or next((known.version for known in ledger.releases if str(known.version) == told), None)
+    return ProxyConfig(settings, version or ledger.newest.version, rules)
+
+
+def _read_log(place: Path) -> Tally:
+    try:
+        if str(place) == "-":
+            return read_log(sys.stdin.buffer)
+        with place.open("rb") as stream:
+            return read_log(stream)
+    except OSError as error:
+        what = error.strerror or str(error)
+        raise LogError(f"the log {place} cannot be read: {what}", "name a file that is yours to read") from error
+
+
+def _print(answer: Answer) -> None:
+    console = Console(markup=False, highlight=False, emoji=False)
+    for part in answer.shown:
+        if isinstance(part, str):
+            say(part)
+        else:
+            console.print(part)

@@ -1,0 +1,109 @@
+"""`litellm-patch status`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from litellm_patch.commands.targets import all_option, for_each, targets_argument
+from litellm_patch.errors import DeniedReleaseError, DriftedError, FixedUpstreamError, UnsupportedReleaseError
+from litellm_patch.output import say
+from litellm_patch.patching.apply import status
+from litellm_patch.patching.judging import State
+from litellm_patch.patching.ledger import bundled_folder, is_patched_wheel, load_ledger
+from litellm_patch.wheels.difference import advice, differences, stock_files
+from litellm_patch.wheels.stock import default_cache
+
+if TYPE_CHECKING:
+    from litellm_patch.patching.apply import Status
+
+# state -> exit code, what it is, what to do next; for the last three the refusal has better words
+_STATES = {
+    State.CLEAN: (3, "is stock and can be patched", "run apply"),
+    State.APPLIED: (0, "is patched", "nothing to do; revert takes the patch out"),
+    State.PARTIAL: (4, "is partly patched", "run apply to patch it, revert to undo it"),
+    State.DRIFTED: (
+        *(DriftedError.exit_code, "has drifted"),
+        "reinstall this release of litellm, then run apply; --diff shows an edit",
+    ),
+    State.FIXED_UPSTREAM: (FixedUpstreamError.exit_code, "needs no patch", "nothing to do"),
+    State.UNSUPPORTED: (UnsupportedReleaseError.exit_code, "is not supported", "install a supported release"),
+    State.DENIED: (DeniedReleaseError.exit_code, "is denied", "install another release"),
+}
+_EPILOG = "\b\nStates, exit codes, and what to do next:\n" + "\n".join(
+    f"  {state.value:<14}  {code}  {words}: {next_step}" for state, (code, words, next_step) in _STATES.items()
+)
+
+
+@click.command("status", epilog=_EPILOG)
+@targets_argument
+@all_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a litellm, on a line of its own.")
+@click.option("--diff", is_flag=True, help="Show how edited files differ from the stock or the patched ones.")
+@click.option(
+    "--stock",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="WHEEL",
+    help="Take the stock files for --diff from this wheel, which the ledger must know.",
+)
+@click.pass_context
+def command(  # noqa: PLR0913 - one argument an option
+    ctx: click.Context, targets: tuple[Path, ...], *, every: bool, as_json: bool, diff: bool, stock: Path | None
+) -> None:
+    """Tell whether the litellm in TARGET is patched, and what to do next."""
+    folder = ctx.obj or bundled_folder()
+    ledger = load_ledger(folder)
+
+    def show(place: Path) -> int:
+        found = status(place, ledger)
+        lines = _differences(found, stock, default_cache(folder)) if diff or stock else None
+        return _show(found, lines, as_json=as_json)
+
+    for_each(ctx, targets, show, every=every)
+
+
+def _show(found: Status, lines: list[str] | None, *, as_json: bool) -> int:
+    """Print a status, and give its exit code."""
+    code, words, next_step = _STATES[found.state]
+    sentence = f"litellm {found.target.version} in {found.target.package} {words}"
+    tree = found.tree
+    if found.refusal:
+        sentence, next_step = found.refusal.found, found.refusal.next_step
+    elif tree:
+        sentence += f", with {tree.option}" if tree.option and found.state is State.APPLIED else ""
+        sentence = "; ".join((sentence, *tree.troubles))
+        if found.state is State.APPLIED and is_patched_wheel(found.target.version):
+            next_step = "nothing to do; the patch is part of this wheel"
+    if as_json:
+        answer = {
+            "state": found.state.value,
+            "version": str(found.target.version),
+            "package": str(found.target.package),
+            "files": {file.image.path: file.state.value for file in tree.files} if tree else {},
+            "marker": tree.told.content if tree and tree.told else None,
+            "found": sentence,
+            "next": next_step,
+            "exit_code": code,
+        }
+        if tree and tree.option:
+            answer["with"] = tree.option
+        click.echo(json.dumps(answer if lines is None else answer | {"diff": lines}))
+    else:
+        say(f"{found.state.value}: {sentence}")
+        say(f"next: {next_step}")
+        for line in lines or ():
+            say(line.expandtabs())
+    return code
+
+
+def _differences(found: Status, wheel: Path | None, cache: Path) -> list[str]:
+    """Give the lines that show the edits of a drifted litellm, or say what they need."""
+    if found.state is not State.DRIFTED or not found.tree or not found.release:
+        return []
+    stock = stock_files(found.release, wheel, cache)
+    if stock is None:
+        return [f"no diff: the stock files are not at hand; {advice(found.release)}"]
+    return differences(found.tree, found.release, stock)

@@ -1,0 +1,192 @@
+"""In which state a litellm is: its files against the hashes of the ledger, `RECORD` and marker against its files."""
+
+from __future__ import annotations
+
+import enum
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from litellm_patch.patching.files import sha256
+from litellm_patch.patching.record import MARKER_NAME, Marker, read_marker, record_listing, record_with
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from litellm_patch.patching.finding import Target
+    from litellm_patch.patching.ledger import FileImage, Release
+
+
+class State(enum.Enum):
+    """What a litellm is: the first four judged by the hashes of its files, the others by its release."""
+
+    CLEAN = "clean"
+    APPLIED = "applied"
+    PARTIAL = "partial"
+    DRIFTED = "drifted"
+    FIXED_UPSTREAM = "fixed-upstream"
+    UNSUPPORTED = "unsupported"
+    DENIED = "denied"
+
+
+_IN_WORDS = {State.CLEAN: "stock", State.APPLIED: "patched"}
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A file that the patch changes, as it was read; `data` is None if it is missing.
+
+    Attributes:
+        options: What each optional patch that changes it, too, leaves, by name.
+    """
+
+    image: FileImage
+    path: Path
+    data: bytes | None
+    options: Mapping[str, FileImage] = field(default_factory=dict)
+
+    @property
+    def state(self) -> State:
+        """Clean, applied or drifted."""
+        return State.DRIFTED if self.data is None else self._known.get(sha256(self.data), State.DRIFTED)
+
+    @property
+    def option(self) -> str | None:
+        """The optional patch that is in as well."""
+        found = None if self.data is None else sha256(self.data)
+        return next((name for name, image in self.options.items() if image.post_image == found), None)
+
+    @property
+    def was_edited(self) -> bool:
+        """Whether it drifted by its text, and not only by line ends."""
+        return self.data is not None and self._known.keys().isdisjoint(
+            map(sha256, (self.data, self.data.replace(b"\r\n", b"\n")))
+        )
+
+    @property
+    def _known(self) -> dict[str, State]:
+        patched = (self.image, *self.options.values())
+        return {self.image.pre_image: State.CLEAN, **{image.post_image: State.APPLIED for image in patched}}
+
+    @property
+    def trouble(self) -> str:
+        """What a drifted file is, and what it should be."""
+        if self.data is None:
+            return f"{self.image.path} is missing"
+        if not self.was_edited:
+            return f"{self.image.path} has CRLF line ends, expected LF"
+        return (
+            f"{self.image.path} was edited: its sha256 is {sha256(self.data)}, "
+            f"expected {self.image.pre_image} (stock) or {self.image.post_image} (patched)"
+        )
+
+
+@dataclass(frozen=True)
+class Tree:
+    """All that a patch touches in a target, as it was read.
+
+    Attributes:
+        files: The files that it changes.
+        record: The content of `RECORD`; None if there is none.
+        marker: The content of the marker; None if there is none.
+        marker_row: The marker's path in `RECORD`.
+    """
+
+    files: tuple[SourceFile, ...]
+    record: bytes | None
+    marker: bytes | None
+    marker_row: bytes
+
+    @property
+    def state(self) -> State:
+        """The state of the whole; a `RECORD` or marker that does not match the files makes it partial."""
+        states = {file.state for file in self.files}
+        if State.DRIFTED in states:
+            return State.DRIFTED
+        return State.PARTIAL if self.troubles else states.pop()
+
+    @property
+    def option(self) -> str | None:
+        """The optional patch that is in as well, at least in part."""
+        return next(filter(None, (file.option for file in self.files)), None)
+
+    @property
+    def told(self) -> Marker | None:
+        """What the marker says, if there is one and it can be read."""
+        return None if self.marker is None else read_marker(self.marker)
+
+    @property
+    def troubles(self) -> tuple[str, ...]:
+        """What is wrong with each drifted file; if none has drifted, what keeps the whole from being of one kind."""
+        states = {file.state for file in self.files}
+        if State.DRIFTED in states:
+            troubles = [file.trouble for file in self.files if file.state is State.DRIFTED]
+            if self.told:  # by this patch, or by another revision of it that only its own tool can take out
+                troubles.append(f"{MARKER_NAME} says that {self.told.patch} was applied at {self.told.applied}")
+            return tuple(troubles)
+        lacking = [file.image.path for file in self.files if self.option in file.options and not file.option]
+        if len(states) > 1 or lacking:
+            troubles = [f"{file.image.path} is {_IN_WORDS[file.state]}" for file in self.files]
+            return (*troubles, *(f"{path} lacks {self.option}" for path in lacking))
+        return tuple(self._bookkeeping(states.pop()))
+
+    def with_record(self, contents: Mapping[str, bytes], marker: bytes | None) -> bytes | None:
+        """Give the `RECORD` that goes with other contents.
+
+        Args:
+            contents: The content of each file, by path.
+            marker: The content of the marker; None if there is to be none.
+
+        Returns:
+            The new `RECORD`; None if there is none.
+        """
+        if self.record is None:
+            return None
+        return record_listing(record_with(self.record, contents), self.marker_row, marker)
+
+    def _bookkeeping(self, state: State) -> Iterator[str]:
+        """Tell how `RECORD` and marker differ from files that are all of one state."""
+        if self.marker is not None and self.told is None:
+            yield f"{MARKER_NAME} is damaged"
+        if state is State.CLEAN and self.told:
+            yield (
+                f"{MARKER_NAME} says that {self.told.patch} was applied at {self.told.applied}, "
+                "but the files are stock, as after a reinstall"
+            )
+        contents = {file.image.path: file.data for file in self.files if file.data is not None}
+        if self.with_record(contents, self.marker) != self.record:
+            yield "RECORD does not match the files"
+
+
+def read_tree(target: Target, release: Release) -> Tree:
+    """Read all that the patch of a release touches.
+
+    Args:
+        target: Where the litellm is.
+        release: Its entry of the ledger.
+
+    Returns:
+        The files with their content.
+
+    Raises:
+        OSError: A file cannot be read.
+    """
+    files = []
+    for image in release.files:
+        path = target.package.parent / image.path
+        # the real folder, so that a symlinked package stays a link; not the real file, which may be a cache's
+        path = Path(os.path.realpath(path.parent), path.name)
+        options = {
+            name: changed
+            for name, step in release.options.items()
+            for changed in step.files
+            if changed.path == image.path
+        }
+        files.append(SourceFile(image, path, _content(path), options))
+    row = os.fsencode(f"{target.dist_info.name}/{MARKER_NAME}") if target.dist_info else b""
+    return Tree(tuple(files), _content(target.record), _content(target.marker), row)
+
+
+def _content(path: Path | None) -> bytes | None:
+    return path.read_bytes() if path and path.is_file() else None

@@ -1,0 +1,5 @@
+"""`python -m upkeep`."""
+
+from upkeep.command import main
+
+main(prog_name="upkeep")

@@ -1,0 +1,101 @@
+"""Measure requests on stock and on both patches, and the tool's own runs; print tables, write JSON and a plot.
+
+An interrupt ends the requests of a release; what was measured by then is kept.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.progress import Progress
+
+from litellm_patch.patching.files import write_whole
+from litellm_patch.patching.ledger import bundled_folder, load_ledger
+from upkeep.bench.arms import ARMS, running
+from upkeep.bench.cases import cases
+from upkeep.bench.measuring import measure
+from upkeep.bench.plot import draw
+from upkeep.bench.showing import show
+from upkeep.bench.tool import time_tool
+from upkeep.cells.selection import SELECTIONS, select
+from upkeep.command import VERSION
+
+if TYPE_CHECKING:
+    from packaging.version import Version
+
+    from litellm_patch.patching.ledger import Release
+
+PROFILED = {"caller": "public", "key": None, "chains": 1000, "position": "end"}
+
+
+@click.command("bench")
+@click.option("--folder", type=click.Path(path_type=Path), required=True, help="Make environments here.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    default=".cache/bench",
+    show_default=True,
+    help="Leave JSON and plot here.",
+)
+@click.option("--release", type=VERSION, help="Take one release.")
+@click.option(
+    "--select",
+    "selection",
+    type=click.Choice(SELECTIONS),
+    default="edges",
+    show_default=True,
+    help="Take these releases.",
+)
+@click.option("--quick", is_flag=True, help="One case of each kind, and no plot.")
+@click.option("--rounds", default=15, show_default=True, help="Turns of each arm.")
+@click.option("--runs", default=20, show_default=True, help="Runs of the tool.")
+def command(  # noqa: PLR0913, PLR0917 - one argument an option
+    folder: Path, output: Path, release: Version | None, selection: str, rounds: int, runs: int, *, quick: bool
+) -> int:
+    """Measure requests on stock and on both patches, and the tool's own runs.
+
+    Prints tables, writes JSON and a plot. An interrupt ends the requests of a release; what was measured until then is
+    kept.
+    """
+    console = Console(markup=False, highlight=False, soft_wrap=True)
+    ledger = load_ledger(bundled_folder())
+    releases = [ledger.find(release)] if release else select(ledger.releases, selection)
+    found = [_measure(entry, folder.resolve(), rounds, runs, console, quick=quick) for entry in releases]
+    measured = datetime.now(timezone.utc).date().isoformat()
+    content = {"measured": measured, "python": platform.python_version(), "releases": found}
+    output.mkdir(parents=True, exist_ok=True)
+    write_whole(
+        output / ("bench-quick.json" if quick else "bench.json"), (json.dumps(content, indent=1) + "\n").encode()
+    )
+    if not quick:
+        write_whole(output / "bench.svg", draw(content))
+    for part in show(content):
+        console.print(part)
+    return 0
+
+
+def _measure(  # noqa: PLR0913 - as the command's
+    release: Release, folder: Path, rounds: int, runs: int, console: Console, *, quick: bool
+) -> dict[str, Any]:
+    wanted = cases(quick=quick)
+    with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
+        task = progress.add_task(f"litellm {release.version}", total=len(wanted))
+        with running(release, folder) as workers:
+            rows, profiles = [], {}
+            try:
+                for row in measure(release, workers, wanted, rounds):
+                    rows.append(row)
+                    progress.advance(task)
+            except KeyboardInterrupt:  # the arms are in the middle of something: what there is by now is kept
+                workers.clear()
+            for arm, worker in workers.items():
+                worker.ask("configure", **PROFILED)
+                profiles[arm] = worker.ask("profile", count=20)["functions"]
+        tool = time_tool(release, folder / "tool", runs)
+    return {"release": str(release.version), "arms": list(ARMS), "rows": rows, "profiles": profiles, "tool": tool}

@@ -1,0 +1,130 @@
+"""One cell of the matrix: a release in two arms, one stock, one patched by the command that an operator uses.
+
+On the stock arm the tests that show the fix must fail and all others pass, and the optional patch's matcher is held
+against stock's; on the patched arm all pass, and then the optional patch goes in.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from litellm_patch.errors import PatchError
+from litellm_patch.patching.finding import find_target
+from litellm_patch.patching.series import apply_series, read_series
+from upkeep.cells.breakage import find_breakage
+from upkeep.cells.environment import ARMS, HERE, REBUILT, ROOT, UntrustedEnvironmentError, apply_patch, ready, ready_arm
+from upkeep.cells.result import CellResult, write_result
+from upkeep.errors import BuildError
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Sequence
+
+    from litellm_patch.patching.ledger import Release
+    from upkeep.cells.environment import Environment
+
+MATCHING = "matching"
+
+
+def run_cell(
+    release: Release,
+    folder: Path,
+    results: Path | None = None,
+    pytest_arguments: Sequence[str] = (),
+    arms: Sequence[str] = ARMS,
+) -> tuple[bool, str]:
+    """Run the behaviour tests on both arms at once, each in an environment of its own that is verified before.
+
+    Args:
+        release: the ledger's entry of the release.
+        folder: where the environments are, or go.
+        results: a folder for what came out, written only if both arms are as they must be.
+        pytest_arguments: passed on to pytest.
+        arms: `ARMS`, and `REBUILT` too where the Router is compiled: each test must come out there as on stock.
+
+    Returns:
+        Whether the cell is as it must be, and one line an arm, or the output of one that is not.
+    """
+    try:
+        breakage = find_breakage(release.version)
+        if breakage:
+            return breakage.judge(ready(folder / "stock", release, HERE / "requirements.txt"))
+        with (
+            ThreadPoolExecutor(len(arms)) as pool,
+            tempfile.TemporaryDirectory(prefix="litellm-patch-cell-") as exchange,
+        ):
+            ran = list(pool.map(partial(_run_arm, release, folder, Path(exchange), pytest_arguments), arms))
+    except (PatchError, UntrustedEnvironmentError, BuildError) as refusal:
+        return False, f"litellm {release.version}: {refusal}"
+    counts = {part.arm: part.counts for part in ran}
+    # with strict xfails, equal numbers in arms that passed are the same outcome of each test
+    passed = all(part.passed for part in ran) and counts.pop(REBUILT, counts["stock"]) == counts["stock"]
+    if results and passed:
+        write_result(results, CellResult.of(release, platform.python_version(), counts))
+    return passed, "\n".join(f"litellm {release.version}, {part.arm}: {part.said}" for part in ran)
+
+
+@dataclass(frozen=True)
+class _Ran:
+    """What came out of an arm: its last line, or all of it if it is not as it must."""
+
+    arm: str
+    done: subprocess.CompletedProcess[str]
+    counts: dict[str, int]
+
+    @property
+    def passed(self) -> bool:
+        return self.done.returncode == 0
+
+    @property
+    def said(self) -> str:
+        return self.done.stdout.rstrip().rpartition("\n")[2] if self.passed else self.done.stdout
+
+
+def _run_arm(release: Release, folder: Path, exchange: Path, pytest_arguments: Sequence[str], arm: str) -> _Ran:
+    try:
+        return _run_tests(release, folder, exchange, pytest_arguments, arm)
+    finally:
+        (exchange / f"{arm}.ended").touch()
+
+
+def _run_tests(release: Release, folder: Path, exchange: Path, pytest_arguments: Sequence[str], arm: str) -> _Ran:
+    environment = ready_arm(folder, release, HERE / "requirements.txt", arm)
+    matching = MATCHING in release.options and not pytest_arguments
+    with tempfile.TemporaryDirectory(prefix="litellm-patch-cell-") as scratch:
+        outcomes = Path(scratch) / "outcomes.json"
+        arguments = [
+            "tests/names",
+            f"--arm={'stock' if arm == REBUILT else arm}",
+            f"--exchange={exchange}",
+            f"--outcomes={outcomes}",
+            *pytest_arguments,
+        ]
+        if matching and arm == "stock":
+            _write_matchers(environment, Path(scratch))
+            arguments += ["tests/matching", f"--matchers={scratch}"]
+        # litellm warns of its own types by the page, and the tests that must fail on stock are as many
+        looks = ("--tb=short", "-q", "-rfE", "--disable-warnings", "-p", "no:cacheprovider")
+        done = environment.run("-m", "pytest", *arguments, *looks, path=(ROOT / "scripts", ROOT))
+        counts = json.loads(outcomes.read_text(encoding="utf-8")) if outcomes.is_file() else {}
+    if matching and arm == "patched":
+        apply_patch(environment, MATCHING)
+    return _Ran(arm, done, counts)
+
+
+def _write_matchers(environment: Environment, folder: Path) -> None:
+    """Leave the matcher's file as it is on stock, behind both patches, and behind the optional one alone."""
+    release = environment.release
+    step = release.options[MATCHING]
+    ((path, patch),) = step.read_patch().items()
+    stock = (find_target(environment.folder).package.parent / path).read_bytes()
+    series = apply_series(path, stock, read_series(release.series(MATCHING)))
+    for name, data in (("stock", stock), ("series", series), ("alone", patch.apply(stock, patch.locate(stock)))):
+        (folder / f"{name}.py").write_bytes(data)

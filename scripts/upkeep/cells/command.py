@@ -1,0 +1,59 @@
+"""Run cells of the matrix, one after the other in the same environments: a release, a selection, or a shard of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+
+from litellm_patch.patching.ledger import bundled_folder, load_ledger
+from upkeep.cells.cell import run_cell
+from upkeep.cells.each import conclude, run_each
+from upkeep.cells.environment import ARMS, REBUILT, find_release
+from upkeep.cells.selection import SELECTIONS, Shard, select
+from upkeep.command import PASS_ON, VERSION, shard_option
+
+if TYPE_CHECKING:
+    from packaging.version import Version
+
+
+@click.command("cells", context_settings=PASS_ON)
+@click.option("--folder", type=click.Path(path_type=Path), required=True, help="Make environments here.")
+@click.option("--results", type=click.Path(path_type=Path), required=True, help="Leave a JSON file for each cell here.")
+@click.option("--release", type=VERSION, help="Take one release.")
+@click.option(
+    "--select",
+    "selection",
+    type=click.Choice(SELECTIONS),
+    default="ends",
+    show_default=True,
+    help="Take these releases.",
+)
+@shard_option
+@click.option("--rebuilt", is_flag=True, help="Take a third arm: stock, but for an extension that is built here.")
+@click.argument("pytest_arguments", nargs=-1, type=click.UNPROCESSED)
+def command(  # noqa: PLR0913, PLR0917 - one argument an option
+    folder: Path,
+    results: Path,
+    release: Version | None,
+    selection: str,
+    shard: tuple[int, int],
+    pytest_arguments: tuple[str, ...],
+    *,
+    rebuilt: bool,
+) -> int:
+    """Run cells of the matrix, one after the other in the same environments.
+
+    What is not known here goes to pytest. Ends with 0 if all cells passed, 1 if one did not, 2 if nothing can be run.
+    """
+    ledger = load_ledger(bundled_folder())
+    part = Shard(*shard)
+    releases = part.of([find_release(str(release))] if release else select(ledger.releases, selection))
+    kept = None if pytest_arguments else results  # a part of the tests is no result
+    place = folder.resolve() / f"shard-{part.number}-of-{part.count}"
+    console = Console(soft_wrap=True, highlight=False, markup=False)
+    arms = (*ARMS, REBUILT) if rebuilt else ARMS
+    failed = run_each(releases, lambda entry: run_cell(entry, place, kept, pytest_arguments, arms), console, "cells")
+    return conclude(releases, failed, console, "cells")

@@ -1,0 +1,1 @@
+"""Wrong patches, which the tests must notice."""

@@ -1,0 +1,216 @@
+"""Runs within the patched environment of one release: collects the suite once and forks a process for each mutant."""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import os
+import signal
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+from types import CodeType, FunctionType
+from typing import TYPE_CHECKING
+
+import pytest
+
+from upkeep.mutants.generate import mutants
+from upkeep.mutants.verdict import MutantVerdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from upkeep.mutants.generate import Mutant
+
+TIME_LIMIT_IN_SECONDS = 240
+SLOW = "test_properties.py"
+
+
+class Forks:
+    """A pytest plugin that runs what was collected once for each mutant, in a process of its own."""
+
+    def __init__(self, scratch: Path, package: Path, files: Sequence[str]) -> None:
+        """Take what to mutate, files of a package, and a folder: with their stock texts, and for what comes out."""
+        self._stock, self._package, self._files = scratch / "stock", package, files
+        self._results = scratch / "results.jsonl"
+        self._known = [tuple(key) for key in json.loads((scratch / "known.json").read_text(encoding="utf-8"))]
+        self._alive = _functions_alive(package)
+        self._kills: dict[str, int] = {}
+        self._pools: list[ThreadPoolExecutor] = []
+        self.said = ""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Run the tests without a mutant, which all must pass, and then in a fork for each mutant.
+
+        The first run is in this process, and leaves it with all that litellm imports or makes on first use.
+        """
+        self.said = _run(session)
+        if self.said:
+            return True
+        gc.collect()
+        gc.unfreeze()
+        self._pools = [found for found in gc.get_objects() if isinstance(found, ThreadPoolExecutor)]
+        gc.freeze()
+        self._must_survive(session)
+        for mutant in self._mutants():
+            swaps = list(_swaps(mutant.code, self._alive[mutant.file]))
+            if mutant.key in self._known:
+                fate, by = "skipped", ""
+            else:
+                fate, by = self._fork(session, swaps) if swaps else ("unreachable", "")
+            if by:
+                self._kills[by] = self._kills.get(by, 0) + 1
+            self._write([MutantVerdict(mutant.file, *mutant.key, fate, by)])
+        self._must_survive(session)
+        return True
+
+    def _must_survive(self, session: pytest.Session) -> None:
+        """A fork without a mutant passes: else it is being a fork, or the order of the tests, that fails them."""
+        fate, by = self._fork(session, ())
+        if fate != "survived":
+            self.said = f"{by} ({fate}, in a fork)"
+
+    def _mutants(self) -> Iterator[Mutant]:
+        for file in self._files:
+            stock, patched = ((folder / file).read_text(encoding="utf-8") for folder in (self._stock, self._package))
+            yield from mutants(file, stock, patched)
+
+    def _write(self, verdicts: Sequence[MutantVerdict]) -> None:
+        with self._results.open("a", encoding="utf-8") as results:
+            results.writelines(json.dumps(asdict(verdict)) + "\n" for verdict in verdicts)
+
+    def _fork(self, session: pytest.Session, swaps: Sequence[tuple[FunctionType, CodeType]]) -> tuple[str, str]:
+        """Run the tests in a copy of this process: what became of them, and the first that failed."""
+        # what killed most comes first, and what is slow last
+        session.items.sort(key=lambda item: (-self._kills.get(item.nodeid, 0), SLOW in item.nodeid))
+        reading, writing = os.pipe()
+        child = os.fork()
+        if not child:
+            os.close(reading)
+            _run_in_child(session, swaps, self._pools, writing)
+        os.close(writing)
+        with os.fdopen(reading) as pipe:
+            by = pipe.read()
+        _, status = os.waitpid(child, 0)
+        if os.WIFSIGNALED(status):
+            return ("timed out" if os.WTERMSIG(status) == signal.SIGALRM else "killed"), by
+        return ("survived" if os.WEXITSTATUS(status) == 0 else "killed"), by
+
+
+def _run_in_child(
+    session: pytest.Session,
+    swaps: Sequence[tuple[FunctionType, CodeType]],
+    pools: Sequence[ThreadPoolExecutor],
+    writing: int,
+) -> None:
+    """Never returns: a mutant must not go on in the parent's name."""
+    status = 1
+    try:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(TIME_LIMIT_IN_SECONDS)
+        _forget_threads(pools)
+        session.config.pluginmanager.unregister(name="terminalreporter")
+        silence = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(silence, 1)
+        os.dup2(silence, 2)
+        for function, code in swaps:
+            function.__code__ = code
+        failed = _run(session)
+        os.write(writing, failed.encode())
+        status = int(bool(failed))
+    finally:
+        os._exit(status)
+
+
+def _run(session: pytest.Session) -> str:
+    """Run the tests until one fails: that one."""
+    reporter = _FirstFailure()
+    session.config.pluginmanager.register(reporter)
+    following = [*session.items[1:], None]
+    for item, next_item in zip(session.items, following, strict=True):
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=next_item)
+        if reporter.failed:
+            break
+    session.config.pluginmanager.unregister(reporter)
+    return reporter.failed
+
+
+def _forget_threads(pools: Sequence[ThreadPoolExecutor]) -> None:
+    """A fork has none of its parent's threads, but the pools think that they are idle, and would wait for them."""
+    for pool in pools:
+        pool._threads.clear()  # type: ignore[attr-defined]
+        pool._idle_semaphore = threading.Semaphore(0)
+
+
+class _FirstFailure:
+    def __init__(self) -> None:
+        self.failed = ""
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed and not self.failed:
+            self.failed = report.nodeid
+
+
+def _functions_alive(package: Path) -> dict[str, dict[tuple[str, int], list[FunctionType]]]:
+    """The functions of the package, by file and by their code's name and line; wrapped ones and methods included."""
+    found: dict[str, dict[tuple[str, int], list[FunctionType]]] = {}
+    for function in gc.get_objects():
+        if isinstance(function, FunctionType):
+            path = Path(function.__code__.co_filename)
+            if path.is_relative_to(package):
+                place = function.__code__.co_name, function.__code__.co_firstlineno
+                found.setdefault(str(path.relative_to(package)), {}).setdefault(place, []).append(function)
+    return found
+
+
+def _swaps(
+    mutated: CodeType, alive: dict[tuple[str, int], list[FunctionType]]
+) -> Iterator[tuple[FunctionType, CodeType]]:
+    """The functions that are alive and whose code is another one in a mutated module."""
+    for code in _codes(mutated):
+        for function in alive.get((code.co_name, code.co_firstlineno), ()):
+            if _image(code) != _image(function.__code__):
+                yield function, code
+
+
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield constant
+            yield from _codes(constant)
+
+
+def _image(code: CodeType) -> tuple[object, ...]:
+    """What a code object does, without where it was written."""
+    constants = tuple(_image(c) if isinstance(c, CodeType) else (type(c), repr(c)) for c in code.co_consts)
+    return code.co_code, constants, code.co_names, code.co_varnames, code.co_freevars
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the mutants of a release.
+
+    Args:
+        arguments: a folder with ``stock``, the stock files, and ``known.json``, the mutants to skip, where
+            ``results.jsonl`` is written, a verdict a line; the package's folder; the files' paths in the package; then,
+            behind ``--``, what goes to pytest.
+
+    Returns:
+        0, or 1 if the suite does not pass without a mutant.
+    """
+    here, pytest_arguments = arguments[: arguments.index("--")], arguments[arguments.index("--") + 1 :]
+    scratch, package, *files = Path(here[0]), Path(here[1]), *here[2:]
+    for file in files:
+        importlib.import_module(".".join((package.name, *Path(file).with_suffix("").parts)))
+    forks = Forks(scratch, package, files)
+    code = pytest.main(list(pytest_arguments), plugins=[forks])
+    if forks.said:
+        print(f"fails without a mutant: {forks.said}")  # noqa: T201 - for whoever started this
+    return 1 if code or forks.said else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,19 @@
+"""Pictures of the tool at work, for the documents."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from upkeep.pictures.demo import draw_demo
+from upkeep.pictures.doctor import ROOT, draw_chains, draw_request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+DRAWINGS: Mapping[Path, Callable[[], str]] = {
+    ROOT / "docs" / "doctor.svg": draw_chains,
+    ROOT / "docs" / "request.svg": draw_request,
+    ROOT / "docs" / "demo.svg": draw_demo,
+}
+"""Each picture's file, and what draws it."""

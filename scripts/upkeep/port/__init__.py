@@ -1,0 +1,1 @@
+"""Carry the newest patch over to a release that the ledger lacks."""

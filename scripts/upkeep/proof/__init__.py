@@ -1,0 +1,1 @@
+"""What a change does to a source file, in the language of that file."""

@@ -1,0 +1,97 @@
+"""What an edit did to a module, as Python sees it."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import warnings
+from functools import lru_cache
+
+from upkeep.errors import ProofError
+
+_SYNTAX = (3, 10)  # the oldest Python that a supported release runs on
+_Part = tuple[bytes, ast.AST]  # what it is in short, and in full
+_BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
+
+
+@lru_cache(maxsize=512)  # neighbouring releases share most of their files
+def changed_names(before: bytes, after: bytes) -> frozenset[str]:
+    """Name everything in a module that an edit added, changed, moved or took away.
+
+    Functions and methods compare as a whole without positions, comments and layout; so do the head of a class,
+    assignments and other statements. Imports compare as sets.
+
+    Args:
+        before: The module before the edit.
+        after: The module after it.
+
+    Returns:
+        Qualified names of functions, methods, classes and module-level names; imports as they are written; other
+        statements by their kind in angle brackets, as `<order>` if what did not change stands in another order.
+
+    Raises:
+        ProofError: One of the two is not Python 3.10.
+    """
+    old, new = _parts(before, "stock"), _parts(after, "patched")
+    changed = {name for name in old.keys() | new.keys() if not _same(old.get(name), new.get(name))}
+    if [name for name in old if name not in changed and old[name]] != [
+        name for name in new if name not in changed and new[name]
+    ]:
+        changed.add("<order>")
+    return frozenset(changed)
+
+
+def _same(old: list[_Part] | None, new: list[_Part] | None) -> bool:
+    """Compare all that one name stands for; equal text needs no dump, which is slow."""
+    if old is None or new is None or len(old) != len(new):
+        return False
+    return all(
+        one[0] == other[0] or ast.dump(one[1]) == ast.dump(other[1]) for one, other in zip(old, new, strict=True)
+    )
+
+
+def _parts(source: bytes, which: str) -> dict[str, list[_Part]]:
+    """Take a module apart: all statements that give each name, none for an import."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # upstream's odd escapes are upstream's
+            tree = ast.parse(source, feature_version=_SYNTAX)
+            if which == "patched":
+                compile(tree, "litellm", "exec", dont_inherit=True)
+    except (SyntaxError, ValueError) as error:
+        raise ProofError(f"the {which} file is not Python 3.10: {error}", "mend the patch") from error
+    parts: dict[str, list[_Part]] = {}
+    _collect(tree, "", source.splitlines(keepends=True), parts)  # at a lone CR too, as Python counts lines
+    return parts
+
+
+def _collect(block: ast.AST, prefix: str, lines: list[bytes], parts: dict[str, list[_Part]]) -> None:
+    for node in (child for field in _BLOCKS for child in getattr(block, field, ())):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            for alias in node.names:
+                single = copy.copy(node)
+                single.names = [alias]
+                parts.setdefault(prefix + ast.unparse(single), [])
+            continue
+        name = prefix + _name(node)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            start = min(part.lineno for part in (node, *node.decorator_list))
+            text = b"".join(lines[start - 1 : node.end_lineno])
+            parts.setdefault(name, []).append((text, node))
+            continue
+        head = copy.copy(node)
+        for field in _BLOCKS:
+            if isinstance(getattr(node, field, None), list):
+                setattr(head, field, [])
+        parts.setdefault(name, []).append((ast.dump(head).encode(), head))
+        _collect(node, f"{name}.", lines, parts)
+
+
+def _name(node: ast.AST) -> str:
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return node.name
+    if isinstance(node, ast.Assign):
+        return ", ".join(map(ast.unparse, node.targets))
+    if isinstance(node, ast.AnnAssign | ast.AugAssign):
+        return ast.unparse(node.target)
+    return f"<{type(node).__name__.lower()}>"

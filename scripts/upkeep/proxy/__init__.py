@@ -1,0 +1,1 @@
+"""Start the real proxy of a release, stock and patched, and run its tests."""

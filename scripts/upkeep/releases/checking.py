@@ -1,0 +1,133 @@
+"""Look for whatever would make the ledger untrue or incomplete."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from litellm_patch.errors import PatchError
+from litellm_patch.patching.ledger import LEDGER_NAME, Ledger, Step, dump_ledger, load_ledger
+from litellm_patch.patching.patchfile import FilePatch, Hunk
+from litellm_patch.wheels.stock import Stock
+from upkeep.releases.offers import refusal_of, supported_offers
+from upkeep.releases.ranges import RangePatch, make_entry, patch_for, read_patch, touched_by
+from upkeep.releases.surroundings import fetch_stock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from litellm_patch.wheels.index import Offer
+    from upkeep.releases.surroundings import Surroundings
+
+
+def check(folder: Path, around: Surroundings | None) -> list[str]:
+    """Look for whatever would make the ledger untrue.
+
+    Args:
+        folder: The patches folder.
+        around: Index and clock; None to check only what needs no index.
+
+    Returns:
+        One line for each finding.
+
+    Raises:
+        LitellmPatchError: The ledger cannot be read, or the index fails.
+        OSError: A file cannot be read.
+    """
+    ledger = load_ledger(folder)
+    findings: list[str] = []
+    if dump_ledger(ledger) != (folder / LEDGER_NAME).read_bytes():
+        findings.append(f"{LEDGER_NAME} is not in the form that update writes")
+    patches: list[RangePatch] = []
+    used = {step.patch for release in ledger.releases for step in (release, *release.options.values())}
+    for path in sorted((*folder.glob("*.patch"), *folder.glob("*/*.patch"))):
+        option = None if path.parent == folder else path.parent.name
+        name = path.relative_to(folder).as_posix()
+        try:
+            patches.append(read_patch(path, option))
+        except (OSError, PatchError) as error:
+            findings.append(f"{name} cannot be used: {error}")
+        if path not in used:
+            findings.append(f"{name} is used by no release")
+    for one, other in combinations(patches, 2):
+        if one.edits == other.edits:
+            findings.append(f"{other.name} does the same as {one.name}")
+    for release in ledger.releases:
+        for step in (release, *release.options.values()):
+            findings += _check_step(step, [patch for patch in patches if patch.option == step.option])
+    if around:
+        own = [patch for patch in patches if patch.option is None]
+        findings += _check_index(ledger, sorted(own, key=lambda patch: patch.first), around)
+    return findings
+
+
+def _check_step(step: Step, patches: Iterable[RangePatch]) -> list[str]:
+    """Check one patch of an entry against those of its name that can be read."""
+    findings: list[str] = []
+    for patch in patches:
+        if patch.path == step.patch:
+            if step.version < patch.first:
+                findings.append(f"{patch.name} serves litellm {step.version}, which is older than its name")
+            try:
+                step.read_patch()
+            except PatchError as error:
+                findings.append(str(error))
+    firsts = {patch.name: patch.first for patch in patches}
+    start = firsts.get(step.name)
+    findings += [
+        f"the ranges of {step.name} and {name} overlap at litellm {step.version}"
+        for name, first in firsts.items()
+        if start is not None and start < first <= step.version
+    ]
+    return findings
+
+
+def _check_index(ledger: Ledger, patches: Sequence[RangePatch], around: Surroundings) -> list[str]:
+    """Check the ledger against the index; a release that it lacks is tried with the patch of its range."""
+    known = {release.version: release for release in ledger.releases}
+    oldest = min([*known, *(patch.first for patch in patches)])
+    findings = [
+        f"litellm {offer.version} is missing in {LEDGER_NAME}: {_trial(offer, patches, around)}"
+        for offer in supported_offers(oldest, ledger, around)
+        if offer.version not in known
+    ]
+    for version, release in known.items():
+        offer = around.index.offers.get(version)
+        reason = refusal_of(offer, ledger, around.now) if offer else "not on the index"
+        if offer is None or reason:
+            findings.append(f"litellm {version} is in {LEDGER_NAME}, but it is {reason}")
+            continue
+        findings += [
+            f"{name}: the index says sha256 {offer.wheels.get(name)}, {LEDGER_NAME} {release.wheels.get(name)}"
+            for name in sorted(offer.wheels.keys() | release.wheels.keys())
+            if offer.wheels.get(name) != release.wheels.get(name)
+        ]
+        if offer.uploaded != release.uploaded:
+            findings.append(f"litellm {version}: the index says uploaded {offer.uploaded}, not {release.uploaded}")
+    return findings
+
+
+def _trial(offer: Offer, patches: Sequence[RangePatch], around: Surroundings) -> str:
+    """Tell whether the patch of a release's range fits it, or the first hunk that does not."""
+    stock = Stock(around.cache, touched_by(patches))
+    patch = patch_for(offer.version, patches)
+    fetch_stock(stock, {offer.version: offer.wheels}, around)
+    try:
+        make_entry(offer, patch, stock)
+    except PatchError as error:
+        have = stock.read(offer.version, offer.wheels) or {}
+        if all(path in have and _is_there(file, have[path]) for path, file in patch.files.items()):
+            return f"it has the lines of {patch.path.name} already: port {offer.version} tells whether it has the fix"
+        return f"{error.found}; port {offer.version} merges it, or finds that upstream has a fix"
+    return f"{patch.path.name} fits, run releases update {offer.version}, or port {offer.version} to try it"
+
+
+def _is_there(file: FilePatch, data: bytes) -> bool:
+    """Tell whether a file has what a patch would make of it: upstream may have taken the patch."""
+    undone = (Hunk(hunk.after_start, hunk.after, hunk.before_start, hunk.before) for hunk in file.hunks)
+    try:
+        FilePatch(file.path, tuple(undone)).locate(data)
+    except PatchError:
+        return False
+    return True

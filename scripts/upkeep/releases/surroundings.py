@@ -1,0 +1,126 @@
+"""What the commands need of the world, and the stock files that they work on."""
+
+from __future__ import annotations
+
+import contextlib
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.progress import Progress
+
+from litellm_patch.errors import IndexFailureError
+from litellm_patch.output import say
+from litellm_patch.wheels.index import Index
+from litellm_patch.wheels.stock import default_cache
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from packaging.version import Version
+
+    from litellm_patch.wheels.stock import Stock
+
+_FETCHERS = 2
+
+patches_option = click.option(
+    "--patches",
+    type=click.Path(path_type=Path),
+    envvar="LITELLM_PATCH_DIR",
+    show_envvar=True,
+    metavar="FOLDER",
+    help="Work on this folder instead of the clone's own.",
+)
+cache_option = click.option(
+    "--cache",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="Keep stock files here; .cache/stock beside the patches folder unless given.",
+)
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the verbs need of the world.
+
+    Attributes:
+        index: Where releases come from.
+        cache: The folder for stock files.
+        now: The time, for the cooldown.
+        tell: Takes one line for the maintainer.
+        step: Takes what is going on, how much of it is done, and how much there is.
+    """
+
+    index: Index
+    cache: Path
+    now: datetime
+    tell: Callable[[str], None]
+    step: Callable[[str, int, int], None]
+
+
+@contextlib.contextmanager
+def surroundings(folder: Path, cache: Path | None, index_url: str | None) -> Iterator[Surroundings]:
+    """Give a command its world, with a progress bar if someone is there to look.
+
+    Args:
+        folder: The patches folder.
+        cache: The folder for stock files; one beside the patches folder if None.
+        index_url: The index; PyPI if None.
+
+    Yields:
+        The real index, the real time, and a terminal.
+    """
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("reading the index", total=None)
+        yield Surroundings(
+            index=Index(index_url),
+            cache=cache or default_cache(folder),
+            now=datetime.now(timezone.utc),
+            tell=lambda line: say(line, stderr=True),
+            step=lambda what, done, total: progress.update(task, description=what, completed=done, total=total),
+        )
+
+
+def fetch_stock(stock: Stock, wanted: Mapping[Version, Mapping[str, str]], around: Surroundings) -> None:
+    """Fetch what the cache of stock files lacks.
+
+    Args:
+        stock: The cache.
+        wanted: For each release, the sha256 of its wheels.
+        around: The index, and who is told how far it is.
+
+    Raises:
+        IndexFailureError: The index fails, has no such wheel, or another one.
+        OSError: The cache cannot be written.
+    """
+    missing = [version for version, wheels in wanted.items() if stock.read(version, wheels) is None]
+    chosen = {version: _choose(version, wanted[version], around.index) for version in missing}
+    with ThreadPoolExecutor(_FETCHERS) as pool:
+        try:
+            futures = [pool.submit(stock.fill, version, wheel, around.index) for version, wheel in chosen.items()]
+            for done, future in enumerate(as_completed(futures)):
+                around.step("fetching wheels", done, len(missing))
+                future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _choose(version: Version, wheels: Mapping[str, str], index: Index) -> str:
+    if version not in index.offers or not index.offers[version].wheels:
+        raise IndexFailureError(
+            f"the index has no wheel of litellm {version}", "run releases update, or deny the release"
+        )
+    offer = index.offers[version]
+    if offer.wheels[offer.best] != wheels.get(offer.best):
+        raise IndexFailureError(
+            f"the index says that {offer.best} has sha256 {offer.wheels[offer.best]}, "
+            f"the ledger {wheels.get(offer.best, 'does not list it')}",
+            "find out why, before anything else",
+        )
+    return offer.best
