@@ -26,6 +26,7 @@ ERROR_TEXTS = (
     "No fallback model group found for lookup_groups={name}. Fallbacks=",
     "LiteLLM: model group '{name}' failed with the error above and no fallback model group was found",
 )
+MOCKED = {"model": "openai/none", "api_key": "unused"}
 TEAM = {"user_api_key_team_id": "probe"}
 ADMIN = {"user_api_key_auth": SimpleNamespace(user_role="proxy_admin")}
 
@@ -118,6 +119,7 @@ def release() -> Routing:
         gates_skip_attempted=hasattr(handlers, "has_unattempted_fallback_target"),
         context_window_falls_through=_context_window_falls_through(),
         admin_by_first_name=capabilities().admin_across_teams and not _serves_hops_of_admins(),
+        original_in_any_bucket=_knows_original_in_any_bucket(),
         inferred=_inferred(handlers, "gpt-4.1", "openai"),
     )
 
@@ -208,10 +210,9 @@ def _forgets_wildcards() -> bool:
 
 def _serves(model: str, **request: Any) -> bool:
     """Whether a request is served."""
-    owned = _owned("model_name_probe_1", "public", {"model": "openai/none", "api_key": "unused"})
+    owned = _owned("model_name_probe_1", "public", MOCKED)
     owned["model_info"] = {**cast("dict[str, str]", owned["model_info"]), "id": "id-of-probe"}
-    plain = {"model_name": "plain", "litellm_params": {"model": "openai/none", "api_key": "unused"}}
-    router = Router(model_list=[owned, plain])
+    router = Router(model_list=[owned, _mocked("plain", "served")])
     try:
         router.completion(model=model, messages=[], mock_response="served", num_retries=0, **request)
     except (BadRequestError, ValueError):  # of these is the error that says that no deployment is available
@@ -221,13 +222,8 @@ def _serves(model: str, **request: Any) -> bool:
 
 def _context_window_falls_through() -> bool:
     """Whether a context window list without a chain for the request leaves it to the general list."""
-    params = {"model": "openai/none", "api_key": "unused"}
-    full = {**params, "mock_response": "litellm.ContextWindowExceededError"}
     router = Router(
-        model_list=[
-            {"model_name": "full", "litellm_params": full},
-            {"model_name": "other", "litellm_params": {**params, "mock_response": "answer"}},
-        ],
+        model_list=[_mocked("full", "litellm.ContextWindowExceededError"), _mocked("other", "answer")],
         fallbacks=[{"full": ["other"]}],
         context_window_fallbacks=[{"nobody": ["other"]}],
         num_retries=0,
@@ -242,23 +238,32 @@ def _context_window_falls_through() -> bool:
 
 def _serves_hops_of_admins() -> bool:
     """Whether a proxy admin's request that names nobody's deployment falls back to what only one team has."""
-    params = {"model": "openai/none", "api_key": "unused"}
-    router = Router(
-        model_list=[
-            {"model_name": "down", "litellm_params": {**params, "mock_response": "litellm.InternalServerError"}},
-            _owned("model_name_probe_1", "probe-only", {**params, "mock_response": "answer"}),
-        ],
-        fallbacks=[{"down": ["probe-only"]}],
-        num_retries=0,
-    )
-    request = router.acompletion(model="down", messages=[], metadata=dict(ADMIN))
+    team = _owned("model_name_probe_1", "probe-only", {**MOCKED, "mock_response": "answer"})
+    return _falls_back([_mocked("down"), team], [{"down": ["probe-only"]}], metadata=dict(ADMIN))
+
+
+def _knows_original_in_any_bucket() -> bool:
+    """Whether a hop finds the original request's chain, so no catch-all, with metadata in a bucket of another call."""
+    chains = [{"down": ["hop"]}, {"*": ["last"]}]
+    deployments = [_mocked("down"), _mocked("hop"), _mocked("last", "answer")]
+    return not _falls_back(deployments, chains, litellm_metadata=dict(TEAM))
+
+
+def _falls_back(deployments: list[Any], chains: list[dict[str, list[str]]], **request: Any) -> bool:
+    """Whether a request for what is down is answered."""
+    router = Router(model_list=deployments, fallbacks=chains, num_retries=0)
+    asked = router.acompletion(model="down", messages=[], **request)
     with ThreadPoolExecutor(1) as pool:  # a test may have a loop of its own here
         try:
-            response = pool.submit(asyncio.run, request).result()
+            response = pool.submit(asyncio.run, asked).result()
         except InternalServerError:
             return False
     assert response.choices[0].message.content == "answer"
     return True
+
+
+def _mocked(model_name: str, response: str = "litellm.InternalServerError") -> dict[str, object]:
+    return {"model_name": model_name, "litellm_params": {**MOCKED, "mock_response": response}}
 
 
 def _owned(model_name: str, public_name: str, params: dict[str, str]) -> dict[str, object]:

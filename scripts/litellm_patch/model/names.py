@@ -69,9 +69,11 @@ class Routing:
         refusals_fall_back: a safeguard refusal is an error where a chain can recover it; else it is always delivered.
         gates_skip_attempted: an answer that was cut or refused is delivered if its chain holds only targets that the
             request has called already.
-        context_window_falls_through: a context window list without a chain for a request leaves it to the general one.
+        context_window_falls_through: a context window list without a chain for a request leaves it to the general one;
+            with a chain, it goes before a client-side list.
         admin_by_first_name: the name that such an admin's request must have of all deployments is the one that was sent
             first, at a hop as well.
+        original_in_any_bucket: a hop knows the original request's name whatever bucket the caller's metadata are in.
         providers: provider names that are stripped from a model group before its key is looked up.
         inferred: bare model groups that match a key with their provider before them, and that provider.
     """
@@ -87,6 +89,7 @@ class Routing:
     gates_skip_attempted: bool
     context_window_falls_through: bool = False
     admin_by_first_name: bool = False
+    original_in_any_bucket: bool = False
     providers: frozenset[str] = frozenset({"openai", "azure", "anthropic"})
     inferred: Mapping[str, str] = field(default_factory=dict)
 
@@ -347,13 +350,16 @@ def _walked(
     config: Config, kind: Kind, release: Routing, rules: Rules, failure: FailedCall
 ) -> tuple[Kind, str | None, tuple[str, ...] | None]:
     """The list that a failed call is looked up in at last, the name that found a chain there, and all targets."""
+    client_side = failure.request.targets
+    if client_side is not None and kind is not Kind.CONTEXT_WINDOW:
+        return kind, None, client_side
     stock = find_chain(config, kind, failure.names, release)
     key, targets = with_derived_chain(config, kind, release, failure, stock) if rules is Rules.CONTRACT else stock
     if kind is not Kind.CONTEXT_WINDOW or not release.context_window_falls_through or stock[0] is not None:
         return kind, key, targets
     if key is None:
         return _walked(config, Kind.GENERAL, release, rules, failure)
-    _, behind = find_chain(config, Kind.GENERAL, failure.names, release)
+    behind = find_chain(config, Kind.GENERAL, failure.names, release)[1] if client_side is None else client_side
     return kind, key, (*(targets or ()), *(target for target in behind or () if target not in (targets or ())))
 
 
@@ -569,14 +575,13 @@ class _Walk:
 
     def fall_back(self, model: str, depth: int, kind: Kind, deployment: str | None) -> frozenset[str] | _BrokenStream:
         """Walk the chain of a model group that failed."""
-        if self.request.targets is not None:
-            return self.walk(model, self.request.targets, depth)
-        if not self.configured(kind):
+        client_side = self.request.targets is not None
+        if not self.configured(kind) or (client_side and not self.release.context_window_falls_through):
             kind = Kind.GENERAL
-        kind, key, targets = _walked(
-            self.lists(), kind, self.release, self.rules, self.failed_call(model, depth, deployment)
-        )
-        self.lookups.append(Lookup(model, kind, key))
+        failure = self.failed_call(model, depth, deployment)
+        kind, key, targets = _walked(self.lists(), kind, self.release, self.rules, failure)
+        if not client_side or kind is Kind.CONTEXT_WINDOW:
+            self.lookups.append(Lookup(model, kind, key))
         return self.walk(model, targets or (), depth)
 
     def walk(self, failed: str, targets: Sequence[str], depth: int) -> frozenset[str] | _BrokenStream:
@@ -628,7 +633,8 @@ class _Walk:
 
     def resumes(self, model: str) -> bool:
         """Whether a hop is looked up by the name of the original request as well."""
-        return self.release.resumes_original and self.request.remembered and model != self.request.model
+        remembered = self.request.remembered or self.release.original_in_any_bucket
+        return self.release.resumes_original and remembered and model != self.request.model
 
     def lists(self) -> Config:
         """The configuration with the lists that the request brings along."""
