@@ -22,7 +22,7 @@ nox.options.error_on_missing_interpreters = True
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 LEDGER = nox.project.load_toml("patches/releases.toml")["releases"]
-COMPILED = [entry["version"] for entry in nox.project.load_toml("scripts/upkeep/compiled/releases.toml")["releases"]]
+COMPILED = [entry["version"] for entry in nox.project.load_toml("patches/upstream/rust/releases.toml")["releases"]]
 PATHS = {"PYTHONPATH": "scripts:."}
 RESULTS = ".cache/results"
 QUICK = ("patching", "model", "mutants", "doctor", "documents", "rooms")  # what needs no release of LiteLLM
@@ -177,7 +177,7 @@ def upstream_tests(session: nox.Session) -> None:
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Measure requests on stock and on both patches in turns, and the tool; ``-- --quick --select ends``."""
-    install(session, "matrix", "bench")
+    install(session, "matrix")
     run_room(session, "bench", *cells(session))
 
 

@@ -29,7 +29,6 @@ _ROOMS = {
     "mutants": "upkeep.mutants.command",
     "proxy": "upkeep.proxy.command",
     "bench": "upkeep.bench.command",
-    "bench-table": "upkeep.bench.readme",
     "demo": "upkeep.demo.command",
     "pictures": "upkeep.pictures.command",
 }

@@ -1,16 +1,16 @@
-"""What the bench takes, how it sums up, and that README's table is of the run that is kept."""
+"""What the bench takes, how it sums up, and what it refuses."""
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from itertools import groupby
 from typing import Any
 
+import pytest
+
+from upkeep.bench.arms import BrokenArmError
 from upkeep.bench.cases import A_NAME_EACH, CHAINS, NAMES, ONE_NAME, POSITIONS, TEAMS, USUAL, cases
-from upkeep.bench.measuring import interleave, summary
-from upkeep.bench.readme import ROOT, table
-from upkeep.command import run
+from upkeep.bench.measuring import interleave, refuse_odd_lines, summary
 
 
 class Clock:
@@ -61,17 +61,24 @@ def test_ratios_are_of_the_same_round() -> None:
     assert found == {"seconds": 2.0, "ratio": 2.0, "ratio_low": 2.0, "ratio_high": 2.0}
 
 
-def test_the_table_in_readme_is_of_the_run_that_is_kept() -> None:
-    assert run("bench-table", "--check") == 0
-    content = json.loads((ROOT / "docs" / "bench.json").read_bytes())
-    assert f"Measured {content['measured']}" in table(content)
-
-
-def test_what_was_kept_shows_that_a_success_runs_none_of_the_new_code() -> None:
-    kept = [json.loads((ROOT / "docs" / name).read_bytes()) for name in ("bench.json", "bench-quick.json")]
-    for found in (release for content in kept for release in content["releases"]):
-        for row in found["rows"]:
-            if "added_lines" in row["arms"]["stock"]:
-                added = [row["arms"][arm]["added_lines"] > 0 for arm in ("stock", "patched", "matching")]
-                fails = row["caller"] != "success"
-                assert added == [False, fails, fails], row
+@pytest.mark.parametrize(
+    ("caller", "stock", "patched", "is_right"),
+    [
+        ("success", 0, 0, True),
+        ("public", 0, 9, True),
+        ("success", 0, 1, False),
+        ("public", 0, 0, False),
+        ("public", 1, 9, False),
+    ],
+)
+def test_a_success_that_runs_the_patch_is_refused(caller: str, stock: int, patched: int, is_right: bool) -> None:  # noqa: FBT001
+    row = {
+        "release": "1.83.0",
+        "caller": caller,
+        "arms": {"stock": {"added_lines": stock}, "patched": {"added_lines": patched}},
+    }
+    if is_right:
+        refuse_odd_lines(row)
+    else:
+        with pytest.raises(BrokenArmError, match=r"lines of the patch ran for"):
+            refuse_odd_lines(row)

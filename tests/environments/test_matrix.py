@@ -8,7 +8,6 @@ import sys
 from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
-from xml.etree import ElementTree as ET
 
 import pytest
 from hypothesis import given
@@ -19,7 +18,6 @@ from litellm_patch.patching.ledger import Ledger, bundled_folder, load_ledger
 from upkeep.cells import table
 from upkeep.cells.breakage import Breakage, find_breakage
 from upkeep.cells.cell import run_cell
-from upkeep.cells.chart import draw
 from upkeep.cells.environment import ROOT, Environment, UntrustedEnvironmentError
 from upkeep.cells.result import CellResult, read_results, write_result
 from upkeep.cells.selection import SELECTIONS, Shard, select
@@ -184,7 +182,7 @@ def test_a_cell_whose_environment_cannot_be_trusted_is_wrong(
     def refuse(*_: object) -> None:
         raise UntrustedEnvironmentError("the reason")
 
-    monkeypatch.setattr("matrix.environment.ready", refuse)
+    monkeypatch.setattr("upkeep.cells.environment.ready", refuse)
 
     assert run_cell(ledger.releases[0], tmp_path, tmp_path / "results") == (
         False,
@@ -201,8 +199,8 @@ def test_a_cell_with_a_wrong_arm_shows_all_of_it_and_leaves_no_result(
         failed = environment.folder.name == wrong
         return subprocess.CompletedProcess([], int(failed), f"details of {environment.folder.name}\na summary\n")
 
-    monkeypatch.setattr("matrix.environment.ready", lambda folder, release, _: Environment(folder, release))
-    monkeypatch.setattr("matrix.environment.apply_patch", lambda _: None)
+    monkeypatch.setattr("upkeep.cells.environment.ready", lambda folder, release, _: Environment(folder, release))
+    monkeypatch.setattr("upkeep.cells.environment.apply_patch", lambda _: None)
     monkeypatch.setattr(Environment, "run", run)
 
     passed, said = run_cell(ledger.releases[0], tmp_path, tmp_path / "results", ["--a-part"])
@@ -264,18 +262,6 @@ def test_the_table_is_the_same_when_made_of_itself(small: Ledger, tmp_path: Path
     assert table.render(read_results([tmp_path / "x.json"]), small, files[table.README]) == files
 
 
-def test_the_chart_shows_each_release_on_both_arms(small: Ledger) -> None:
-    results = _results(small)
-    results[1] = replace(results[1], arms={"stock": {"passed": 5}, "patched": {"skipped": 1}})
-
-    titles = [title.text or "" for title in ET.fromstring(draw(results, small)).findall(".//{*}title")]  # noqa: S314
-
-    for result in results:
-        assert sum(title.startswith(f"{result.litellm} ") for title in titles) == 2
-    assert f"{results[0].litellm} stock: 2 tests of the fix fail" in titles
-    assert f"{results[1].litellm} patched: 0 tests pass" in titles
-
-
 def test_a_release_without_a_result_is_named(small: Ledger) -> None:
     results = _results(small)
     other_code = replace(results[0], patched_files="0" * 16)
@@ -313,7 +299,7 @@ def test_check_finds_each_stale_file_and_writes_none(
     monkeypatch.setattr(table, "load_ledger", lambda _: small)
     project = _project(tmp_path, small)
     assert run("table", "--root", project, *["--check"]) == 0
-    for name in (table.README, table.CHART):
+    for name in (table.README,):
         path = project / name
         right = path.read_text()
         path.write_text(wrong := right.replace("2", "7", 1))

@@ -105,18 +105,22 @@ def write_ledger(
     (folder / f"{VERSION}.patch").write_bytes(patch)
     sections = patch.split(b"diff --git ")[1:]
     text = (
-        f'schema = 1\n\n[[releases]]\nversion = "{VERSION}"\nuploaded = 2026-03-31T05:08:21Z\n'
-        f'patch = "{VERSION}.patch"\n\n[releases.wheels]\n"litellm-{VERSION}-py3-none-any.whl" = "{"a" * 64}"\n'
+        'schema = 2\n\n[[denied]]\nversion = "1.82.7"\nreason = "malicious upload"\n'
+        f'\n[[releases]]\nversion = "{VERSION}"\nuploaded = 2026-03-31T05:08:21Z\n'
+        f'patches = ["{VERSION}.patch"]\nfiles = {[digest(before[path])[:12] for path in after]}\n'
+        f'\n[releases.wheels]\n"litellm-{VERSION}-py3-none-any.whl" = "{"a" * 64}"\n'
     )
     for path, section in zip(after, sections, strict=True):
         where = list((offsets or {}).get(path, [0] * section.count(b"\n@@ ")))
-        text += (
-            f'\n[[releases.files]]\npath = "{path}"\npre_image = "{digest(before[path])}"\n'
-            f'post_image = "{digest(after[path])}"\noffsets = {where}\n'
-        )
-    text += '\n[[denied]]\nversion = "1.82.7"\nreason = "malicious upload"\n'
+        text += _change(f"{VERSION}.patch", path, before[path], after[path], where)
     (folder / "releases.toml").write_text(text)
     return folder
+
+
+def _change(patch: str, path: str, before: bytes, after: bytes, offsets: Sequence[int]) -> str:
+    """Give the ledger's lines that say what a patch makes of a file."""
+    content = f'{{ post_image = "{digest(after)}", offsets = {list(offsets)} }}'
+    return f'\n[files."{patch}"."{path}"]\n{digest(before)} = {content}\n'
 
 
 def add_option(folder: Path, before: bytes = PATCHED[HANDLER], after: bytes = MATCHED) -> Path:
@@ -126,13 +130,9 @@ def add_option(folder: Path, before: bytes = PATCHED[HANDLER], after: bytes = MA
     path = folder / "matching" / f"{VERSION}.patch"
     path.write_bytes(patch)
     ledger = folder / "releases.toml"
-    text, denied, rest = ledger.read_text().partition("\n[[denied]]")
-    option = (
-        f'\n[[releases.options]]\nname = "matching"\npatch = "{VERSION}.patch"\n\n[[releases.options.files]]\n'
-        f'path = "{HANDLER}"\npre_image = "{digest(before)}"\npost_image = "{digest(after)}"\n'
-        f"offsets = {[0] * patch.count(b'@@ -')}\n"
-    )
-    ledger.write_text(text + option + denied + rest)
+    name = f"matching/{VERSION}.patch"
+    text = ledger.read_text().replace(f'patches = ["{VERSION}.patch"]', f'patches = ["{VERSION}.patch", "{name}"]')
+    ledger.write_text(text + _change(name, HANDLER, before, after, [0] * patch.count(b"@@ -")))
     return path
 
 
@@ -140,8 +140,7 @@ def fix_upstream(folder: Path) -> None:
     """Let the ledger of a patches folder say that 1.90.0 and later have the fix."""
     ledger = folder / "releases.toml"
     fixed = '\n[fixed]\nversion = "1.90.0"\nreason = "see pull request 1"\n'
-    text, denied, rest = ledger.read_text().partition("\n[[denied]]")
-    ledger.write_text(text + fixed + denied + rest)
+    ledger.write_text(ledger.read_text() + fixed)
 
 
 def snapshot(folder: Path) -> dict[str, tuple[int, bytes | str]]:

@@ -103,7 +103,7 @@ def make_desk(root: Path, index: FakeIndex) -> Project:
     project.patches.mkdir()
     (project.patches / "1.83.0.patch").write_bytes(make_patch(OLD, {ROUTER: OLD_PATCHED[ROUTER]}))
     (project.patches / "1.84.0.patch").write_bytes(make_patch(NEW, {CORE: NEW_PATCHED[CORE]}))
-    project.ledger.write_text("schema = 1\n" + DENIED)
+    project.ledger.write_text("schema = 2\n" + DENIED)
     index.add("1.9.0", OLD)
     index.add("1.84.0", NEW, "cp310-abi3-manylinux_2_28_x86_64")
     index.add("1.84.0", NEW, "cp310-abi3-macosx_11_0_arm64", **{"upload-time": "2020-01-02T03:04:04Z"})

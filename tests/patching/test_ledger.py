@@ -18,7 +18,7 @@ from litellm_patch.errors import (
     PatchError,
     UnsupportedReleaseError,
 )
-from litellm_patch.patching.ledger import Ledger, Since, dump_ledger, load_by_hand, load_ledger, save_ledger
+from litellm_patch.patching.ledger import Ledger, Since, load_by_hand, load_ledger
 from tests.patching.factory import (
     HANDLER,
     PATCHED,
@@ -30,6 +30,7 @@ from tests.patching.factory import (
     make_patch,
     write_ledger,
 )
+from upkeep.releases.writing import dump_ledger, save_ledger
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,7 +69,7 @@ def test_releases_with_the_fix_say_so(world: Installation) -> None:
 
 def test_the_nearest_releases_are_the_neighbours(world: Installation) -> None:
     ledger = world.patches / "releases.toml"
-    entry = ledger.read_text().partition("[[denied]]")[0].removeprefix("schema = 1\n")
+    entry = "[[releases]]" + ledger.read_text().partition("[[releases]]")[2].partition("[files.")[0]
     more = "".join(entry.replace('version = "1.83.0"', f'version = "{version}"') for version in ("1.9.0", "1.101.0"))
     ledger.write_text(ledger.read_text() + more)
     with pytest.raises(UnsupportedReleaseError, match=r"nearest: 1\.83\.0 or 1\.101\.0"):
@@ -78,38 +79,45 @@ def test_the_nearest_releases_are_the_neighbours(world: Installation) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("schema = 1", "schema = 2", "releases.toml: schema must be 1, not 2"),
-        ("schema = 1", "schema = true", "schema must be of type int, not bool"),
-        ("schema = 1\n", "", "schema is missing"),
-        ("schema = 1", "schema = 1\nextra = 1", "extra is not a known key"),
-        ("schema = 1", "schema = ", "not valid TOML"),
-        ("schema = 1", "schema = " + "[" * 5000, "not valid TOML"),
-        ('version = "1.83.0"\n', "", r"releases\[0\]: version is missing"),
-        ('version = "1.83.0"', 'version = "new"', r"releases\[0\]: version must be a release number, not 'new'"),
-        ('version = "1.83.0"', "version = 1.83", "version must be of type str, not float"),
-        ("uploaded = 2026-03-31T05:08:21Z", "uploaded = 2026-03-31", "uploaded must be of type datetime, not date"),
-        ("05:08:21Z", "05:08:21", "uploaded must say its time zone"),
-        ('patch = "1.83.0.patch"', 'patch = "1.84.0.patch"', r"\(1\.83\.0\): patch '1\.84\.0\.patch' is unknown"),
-        ('patch = "1.83.0.patch"', 'patch = "../x.patch"', "patch must be a file name"),
-        ('patch = "1.83.0.patch"', 'patch = "releases.toml"', "patch must be a file name"),
-        ("a" * 64, "a" * 63, r"wheels: litellm-1\.83\.0-py3-none-any\.whl must be a sha256"),
-        ("a" * 64, "A" * 64, "must be a sha256"),
-        ('"litellm-1.83.0-py3-none-any.whl"', '"other.whl"', "'other.whl' is not the name of a litellm wheel"),
-        (f'path = "{ROUTER}"', 'path = "litellm/../x"', "path must be a plain path below litellm/"),
-        (f'path = "{ROUTER}"', f'path = "{HANDLER}"', "path litellm/router_utils/handler.py is listed twice"),
-        (f'path = "{ROUTER}"\n', "", r"releases\[0\] \(1\.83\.0\), files\[0\]: path is missing"),
-        (digest(STOCK[ROUTER]), "zz", r"files\[0\]: pre_image must be a sha256"),
-        (digest(STOCK[ROUTER]), digest(PATCHED[ROUTER]), "pre_image and post_image must differ"),
-        ("offsets = [0]", "offsets = []", "offsets must be a list of whole numbers"),
-        ("offsets = [0]", "offsets = [true]", "offsets must be a list of whole numbers"),
-        ("offsets = [0]", "offsets = 0", "offsets must be of type list, not int"),
-        ('reason = "malicious upload"', "", r"denied\[0\]: reason is missing"),
-        ('reason = "malicious upload"', 'reason = ""', "reason must not be empty"),
+        ("schema = 2", "schema = 1", "releases.toml: schema must be 2, not 1"),
+        ("schema = 2", "schema = true", r"Expected `int`, got `bool` - at `\$\.schema`"),
+        ("schema = 2\n", "", "missing required field `schema`"),
+        ("schema = 2", "schema = 2\nextra = 1", "unknown field `extra`"),
+        ("schema = 2", "schema = ", "not valid TOML"),
+        ("schema = 2", "schema = " + "[" * 5000, "not valid TOML"),
+        ('version = "1.83.0"\n', "", r"missing required field `version` - at `\$\.releases\[0\]`"),
+        ('version = "1.83.0"', 'version = "new"', "version must be a release number, not 'new'"),
+        ('version = "1.83.0"', "version = 1.83", r"Expected `str`, got `float` - at `\$\.releases\[0\]\.version`"),
+        ("uploaded = 2026-03-31T05:08:21Z", "uploaded = 2026-03-31", "Expected `datetime`, got `date`"),
+        ("05:08:21Z", "05:08:21", "Expected `datetime` with a timezone component"),
+        ('["1.83.0.patch"]', '["1.84.0.patch"]', r"1\.83\.0: patch '1\.84\.0\.patch' is unknown"),
+        ('["1.83.0.patch"]', '["../x.patch"]', r"matching regex .* - at `\$\.releases\[0\]\.patches\[0\]`"),
+        ('["1.83.0.patch"]', '["releases.toml"]', r"matching regex .* - at `\$\.releases\[0\]\.patches\[0\]`"),
+        ('["1.83.0.patch"]', "[]", "length >= 1"),
+        ('["1.83.0.patch"]', '["1.83.0.patch", "1.83.0.patch"]', "then those of folders in it"),
+        ("a" * 64, "a" * 63, r"matching regex .* - at `\$\.releases\[0\]\.wheels\[\.\.\.\]`"),
+        ("a" * 64, "A" * 64, "matching regex"),
+        ('"litellm-1.83.0-py3-none-any.whl"', '"other.whl"', "matching regex .* - at `key` in"),
+        (f'"{ROUTER}"', '"litellm/../x"', "'litellm/../x' is not a plain path below litellm/"),
+        (f'"{ROUTER}"', f'"{HANDLER}"', "not valid TOML"),
+        (digest(STOCK[ROUTER])[:12], "0" * 12, r"1\.83\.0: litellm/router\.py has 0 entries that begin with 0{12}"),
+        (digest(STOCK[ROUTER])[:12], "zz", r"matching regex .* - at `\$\.releases\[0\]\.files\[0\]`"),
+        (f"['{digest(STOCK[ROUTER])[:12]}', ", "[", "files has 1 entries, but 1.83.0.patch changes 2 files"),
+        (digest(PATCHED[ROUTER]), digest(STOCK[ROUTER]), "litellm/router.py must become another file than it was"),
+        ("offsets = [0]", "offsets = []", "length >= 1"),
+        ("offsets = [0]", "offsets = [true]", "Expected `int`, got `bool`"),
+        ("offsets = [0]", "offsets = 0", "Expected `array`, got `int`"),
+        ('reason = "malicious upload"', "", r"missing required field `reason` - at `\$\.denied\[0\]`"),
+        ('reason = "malicious upload"', 'reason = ""', "length >= 1"),
         ('version = "1.82.7"', 'version = "1.83"', r"version 1\.83(\.0)? is listed twice"),
-        ("[[denied]]", "[denied]", "denied must be of type list, not dict"),
-        ("[[denied]]", "[[fixed]]\n[[denied]]", "fixed must be of type dict, not list"),
-        ("[[denied]]", '[fixed]\nversion = "1.90"\n[[denied]]', "releases.toml: fixed: reason is missing"),
-        ("[[denied]]", '[fixed]\nversion = 1\nreason = "x"\n[[denied]]', "fixed: version must be of type str, not int"),
+        ("[[denied]]", "[denied]", "Expected `array`, got `object`"),
+        ("[[denied]]", "[[fixed]]\n[[denied]]", r"got `array` - at `\$\.fixed`"),
+        ("[[denied]]", '[fixed]\nversion = "1.90"\n[[denied]]', "missing required field `reason`"),
+        (
+            "[[denied]]",
+            '[fixed]\nversion = 1\nreason = "x"\n[[denied]]',
+            r"Expected `str`, got `int` - at `\$\.fixed\.version`",
+        ),
         (
             *("[[denied]]", '[fixed]\nversion = "1.82"\nreason = "x"\n[[denied]]'),
             r"releases\.toml: fixed says 1\.82, but 1\.83\.0 is listed with a patch",
@@ -134,7 +142,7 @@ def test_a_missing_ledger_is_refused(tmp_path: Path) -> None:
 
 def test_a_release_listed_twice_is_refused(world: Installation) -> None:
     ledger = world.patches / "releases.toml"
-    entry = ledger.read_text().partition("[[denied]]")[0].removeprefix("schema = 1\n")
+    entry = "[[releases]]" + ledger.read_text().partition("[[releases]]")[2].partition("[files.")[0]
     ledger.write_text(ledger.read_text() + entry)
     with pytest.raises(LedgerError, match=r"version 1\.83\.0 is listed twice"):
         load_ledger(world.patches)
@@ -152,7 +160,9 @@ def test_a_ledger_that_disagrees_with_its_patch_is_refused(world: Installation) 
 
 def test_a_draft_may_lack_releases(world: Installation) -> None:
     ledger = world.patches / "releases.toml"
-    ledger.write_text("schema = 1\n[[denied]]" + ledger.read_text().partition("[[denied]]")[2])
+    ledger.write_text(
+        "schema = 2\n[[denied]]" + ledger.read_text().partition("[[denied]]")[2].partition("[[releases]]")[0]
+    )
     assert (
         load_ledger(world.patches, draft=True).denied
         == load_by_hand(world.patches).denied

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from litellm_patch.errors import PatchError
 from litellm_patch.patching.patchfile import is_safe_path, parse_patch
 from tests.patching.factory import PATCHED, ROUTER, STOCK, make_patch
+from upkeep.releases.locating import locate
 
 _LINES = st.lists(
     st.sampled_from([b"a\n", b"b\n", b"\n", b" \n", b"-c\n", b"\xc3\xa9\n", b"d\re\n", b"@@\n", b"\x0c\n"])
@@ -60,15 +61,15 @@ def test_hunks_must_be_in_order_and_counted() -> None:
 
 def test_locate_gives_the_offsets() -> None:
     patch = parse_patch(make_patch(STOCK, PATCHED), "x.patch")[ROUTER]
-    assert patch.locate(b"# one\n# two\n" + STOCK[ROUTER]) == (2,)
+    assert locate(patch, b"# one\n# two\n" + STOCK[ROUTER]) == (2,)
 
 
 def test_locate_refuses_what_is_ambiguous_or_absent() -> None:
     patch = parse_patch(_INNER, "x.patch")["litellm/x.py"]
     with pytest.raises(PatchError, match="lines that fit: 2, 7"):
-        patch.locate(_TWINS)
+        locate(patch, _TWINS)
     with pytest.raises(PatchError, match="lines that fit: none"):
-        patch.locate(b"nothing\n")
+        locate(patch, b"nothing\n")
 
 
 @given(st.data())
@@ -80,7 +81,7 @@ def test_locate_names_the_line_that_does_not_fit(data: st.DataObject) -> None:
     before, lines[at] = lines[at].decode().rstrip("\n"), b"odd\n"
     place = data.draw(st.integers(0, 3))
     with pytest.raises(PatchError) as caught:
-        patch.locate(b"new\n" * place + b"".join(lines))
+        locate(patch, b"new\n" * place + b"".join(lines))
     assert f"but line {at + place + 1} is 'odd', expected {before!r}" in str(caught.value)
 
 
@@ -88,9 +89,9 @@ def test_locate_names_the_end_of_a_file_that_is_too_short() -> None:
     patch = parse_patch(make_patch(STOCK, PATCHED), "x.patch")[ROUTER]
     short = STOCK[ROUTER].rpartition(b"END")[0]
     with pytest.raises(PatchError, match=r"line 16 is '\(end of file\)', expected \"END = 'no newline'\""):
-        patch.locate(short)
+        locate(patch, short)
     with pytest.raises(PatchError, match="nearest at line 1, but line 1 is"):
-        patch.locate(b"")
+        locate(patch, b"")
 
 
 def test_crlf_is_refused() -> None:

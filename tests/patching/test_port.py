@@ -14,7 +14,7 @@ from tests.patching.factory import ROUTER, fix_upstream, make_patch, snapshot
 from upkeep.command import main
 from upkeep.port import readers
 from upkeep.port.merging import merge_file
-from upkeep.proof.rust import changed_functions
+from upkeep.proof.rust import changed_names
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,7 +62,7 @@ def clone(project: Project) -> Project:
     for version, router in releases.items():
         project.index.add(version, {ROUTER: router, "litellm/main.py": b""})
     project.index.add("1.82.6", {ROUTER: STOCK})
-    project.ledger.write_text('schema = 1\n\n[[denied]]\nversion = "1.83.5"\nreason = "malicious"\n')
+    project.ledger.write_text('schema = 2\n\n[[denied]]\nversion = "1.83.5"\nreason = "malicious"\n')
     project.run("update", "1.83.0")
     (project.root / ".gitignore").write_text(".cache/\n")
     _commit(project)
@@ -285,7 +285,7 @@ def test_arms_that_cannot_be_run_are_refused(clone: Project) -> None:
 
 @pytest.fixture
 def cells(clone: Project) -> Project:
-    """The clone with a stand-in for the cells, which take minutes: the files `cells` and `control` say how each ends."""
+    """The clone with a stand-in for the cells, which take minutes: files `cells` and `control` say how each ends."""
     room = clone.root / "scripts" / "upkeep"
     room.mkdir(parents=True)
     (room / "__init__.py").touch()
@@ -294,7 +294,7 @@ def cells(clone: Project) -> Project:
         f"ends = pathlib.Path({str(clone.root / 'tests')!r}, sys.argv[1]).read_text()\n"
         "text = pathlib.Path('patches/releases.toml').read_text()\n"
         '_, version, entry = text.partition(f\'version = "{sys.argv[sys.argv.index("--release") + 1]}"\')\n'
-        "patch = pathlib.Path('patches', entry.partition('patch = \"')[2].partition('\"')[0])\n"
+        "patch = pathlib.Path('patches', entry.partition('patches = [\"')[2].partition('\"')[0])\n"
         "print(bool(version) and patch.is_file(), 'ended as it was told')\n"
         "sys.exit(int(ends) if patch.is_file() else 9)\n"
     )
@@ -435,4 +435,4 @@ def test_the_search_for_readers_knows_rust() -> None:
 def test_a_rust_function_changes_with_its_code_alone() -> None:
     edited = RUST.replace("// list", "// another list").replace("any(", "all(")
 
-    assert changed_functions(RUST, edited) == {"Core.chains"}
+    assert changed_names(RUST.encode(), edited.encode()) == {"Core.chains"}

@@ -63,7 +63,7 @@ _ELSEWHERE = _GOOD.replace(b"@@ -3,5 +3,5 @@", b"@@ -13,5 +13,5 @@").replace(b"F
 @pytest.mark.parametrize(
     ("damage", "findings"),
     [
-        (_edit("schema = 1", "schema = 1 # mine"), [r"releases\.toml is not in the form that update writes"]),
+        (_edit("schema = 2", "schema = 2 # mine"), [r"releases\.toml is not in the form that update writes"]),
         (_edit("# Written", "# written"), [r"releases\.toml is not in the form"]),
         (_patch("1.90.0.patch", b""), [r"1\.90\.0\.patch cannot be used: .* changes no file", "is used by no release"]),
         (_patch("new.patch", _GOOD), [r"new\.patch cannot be used: .* not named after", "is used by no release"]),
@@ -90,6 +90,7 @@ _ELSEWHERE = _GOOD.replace(b"@@ -3,5 +3,5 @@", b"@@ -13,5 +13,5 @@").replace(b"F
         (
             _swap,
             [
+                r"releases\.toml is not in the form",
                 *[
                     rf"1\.84\.0\.patch serves litellm {version}, which"
                     for version in ("1.83.0", "1.83.0.post1", "1.83.10")

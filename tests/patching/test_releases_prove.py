@@ -60,6 +60,8 @@ def test_what_the_cache_lacks_is_fetched_with_the_same_checks(project: Project) 
 def test_an_entry_that_does_not_hold(project: Project, old: str, new: str, words: str) -> None:
     project.expect(0, "update")
     project.edit(old, new)
+    if old == digest(SHIFTED[ROUTER]):
+        project.edit(old[:12], new[:12])
     finding, error = project.expect(1, "prove").splitlines()
     assert finding.startswith("litellm 1.83.10: ")
     assert words in finding
@@ -91,7 +93,7 @@ def test_a_hunk_that_lands_in_a_twin_is_found(project: Project) -> None:
 def test_a_result_must_be_python_3_10(project: Project) -> None:
     first = {ROUTER: b"a = 1\nb = 2\n"}
     for line in (b"try: pass\nexcept* ValueError: pass\n", b"type a = int\n", b"return 1\n", b"(\n", b"\x00\n"):
-        project.ledger.write_text("schema = 1\n")
+        project.ledger.write_text("schema = 2\n")
         (project.patches / "1.84.0.patch").write_bytes(make_patch(NEW, {ROUTER: b""}))
         _with(project, first, b"a = 1\n" + line, first)
         findings = project.expect(1, "prove").splitlines()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from packaging.version import Version
 
-from litellm_patch.patching.ledger import load_ledger, save_ledger
+from litellm_patch.patching.ledger import load_ledger
 from litellm_patch.patching.locking import lock_file
 from tests.patching.crash import KILLED, CrashingForks, forking
 from tests.patching.factory import (
@@ -28,6 +28,7 @@ from tests.patching.factory import (
     write_install,
     write_ledger,
 )
+from upkeep.releases.writing import save_ledger
 
 NEXT_STOCK = STOCK | {ROUTER: b"import next\n" + STOCK[ROUTER]}
 NEXT_PATCHED = {ROUTER: b"import next\n" + PATCHED[ROUTER], HANDLER: PATCHED[HANDLER]}

@@ -115,7 +115,7 @@ class Shop:
         ledger = self.root / "patches" / "releases.toml"
         before, _, after = ledger.read_text().partition("[releases.wheels]\n")
         listed = "".join(f'"{name}" = "{digest(data)}"\n' for name, data in wheels.items())
-        ledger.write_text(f"{before}[releases.wheels]\n{listed}\n{after[after.index('[[releases.files]]') :]}")
+        ledger.write_text(f"{before}[releases.wheels]\n{listed}\n{after[after.index('[files.') :]}")
 
     def run(self, what: str | Path, *options: str) -> Result:
         """Run the verb in this process."""

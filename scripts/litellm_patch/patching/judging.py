@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from litellm_patch.patching.files import sha256
+from litellm_patch.patching.ledger import ABSENT
 from litellm_patch.patching.record import MARKER_NAME, Marker, read_marker, record_listing, record_with
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ class SourceFile:
     @property
     def state(self) -> State:
         """Clean, applied or drifted."""
-        return State.DRIFTED if self.data is None else self._known.get(sha256(self.data), State.DRIFTED)
+        found = ABSENT if self.data is None else sha256(self.data)
+        return self._known.get(found, State.DRIFTED)
 
     @property
     def option(self) -> str | None:

@@ -1,16 +1,21 @@
-"""The ledger `releases.toml`: which releases are supported, with which patch and which hashes."""
+"""The ledger, `releases.toml`: which patch is for which release, and what it makes of which file.
+
+Each fact stands there once. ``files`` has, for each patch and each file that it changes, every stock content by its
+sha256 with what becomes of it; a release names its patches, the optional ones behind the required one, and abbreviates
+the sha256 of its stock files, in the order of the patch.
+"""
 
 from __future__ import annotations
 
 import bisect
-import json
-import re
 import sys
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, TypeVar
 
+import msgspec
 from packaging.version import InvalidVersion, Version
 
 from litellm_patch.errors import (
@@ -21,7 +26,6 @@ from litellm_patch.errors import (
     UnknownOptionError,
     UnsupportedReleaseError,
 )
-from litellm_patch.patching.files import write_whole
 from litellm_patch.patching.patchfile import FilePatch, is_safe_path, parse_patch
 
 if sys.version_info >= (3, 11):
@@ -30,27 +34,65 @@ else:
     import tomli as tomllib
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Iterator, Mapping
 
 LEDGER_NAME = "releases.toml"
-SCHEMA = 1
+SCHEMA = 2
+ABSENT = "absent"  # in place of a sha256: the file is not there before the patch
+ABBREVIATED = 12  # hex digits of a sha256, enough to tell the contents of one file from each other
 WHEEL_LABEL = "fallbacknames"  # the local version of a patched wheel: this, a dot and a number
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-_PATCH_NAME = re.compile(r"\w[\w.+-]*\.patch", re.ASCII)
-_OPTION_NAME = re.compile(r"[a-z][a-z0-9]*", re.ASCII)  # a part of a local version too
-_WHEEL_NAME = re.compile(r"litellm-[\w.+-]+\.whl", re.ASCII)
-_HEADER = (
-    "# Written by `litellm-patch releases update`; only `fixed`, `compiled` and the denied releases are kept by hand."
-)
-_BY_HAND = {"denied", "fixed", "compiled"}
 _MEND = "mend the ledger, or reinstall litellm-patch"
 
 T = TypeVar("T")
 
+_Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
+_Before = Annotated[str, msgspec.Meta(pattern=rf"^([0-9a-f]{{64}}|{ABSENT})\Z")]
+_Abbreviated = Annotated[str, msgspec.Meta(pattern=rf"^([0-9a-f]{{{ABBREVIATED},64}}|{ABSENT})\Z")]
+_PatchName = Annotated[str, msgspec.Meta(pattern=r"^([a-z][a-z0-9]*/)?[\w][\w.+-]*\.patch\Z")]
+_WheelName = Annotated[str, msgspec.Meta(pattern=r"^litellm-[\w.+-]+\.whl\Z")]
+_SdistName = Annotated[str, msgspec.Meta(pattern=r"^litellm-[\w.+-]+\.tar\.gz\Z")]
+_Text = Annotated[str, msgspec.Meta(min_length=1)]
+
+
+class _Entry(msgspec.Struct, forbid_unknown_fields=True):
+    pass
+
+
+class _Change(_Entry):
+    post_image: _Sha256
+    offsets: Annotated[list[int], msgspec.Meta(min_length=1)]
+
+
+class _ReleaseEntry(_Entry):
+    version: str
+    uploaded: Annotated[datetime, msgspec.Meta(tz=True)]
+    patches: Annotated[list[_PatchName], msgspec.Meta(min_length=1)]
+    files: Annotated[list[_Abbreviated], msgspec.Meta(min_length=1)]
+    wheels: Annotated[dict[_WheelName, _Sha256], msgspec.Meta(min_length=1)]
+    sdist: dict[_SdistName, _Sha256] = {}
+    delivery: Literal["files", "wheel"] = "files"
+
+
+class _SinceEntry(_Entry):
+    version: str
+    reason: _Text
+
+
+class _ByHand(msgspec.Struct):
+    schema: int
+    fixed: _SinceEntry | None = None
+    compiled: _SinceEntry | None = None
+    denied: list[_SinceEntry] = []
+
+
+class _Content(_ByHand, forbid_unknown_fields=True):
+    files: dict[_PatchName, dict[str, dict[_Before, _Change]]] = {}
+    releases: list[_ReleaseEntry] = []
+
 
 @dataclass(frozen=True)
 class FileImage:
-    """One file that a patch changes, in one release: its hash before and after, and the offset of each hunk."""
+    """A file that a patch changes in a release: its sha256 before, or `ABSENT`, and after; the offset of each hunk."""
 
     path: str
     pre_image: str
@@ -96,11 +138,22 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True)
 class Release(Step):
-    """A supported release: its patch, and the optional ones by name, each of which goes on top of that patch."""
+    """A supported release: its patch, and the optional ones by name, each of which goes on top of that patch.
+
+    Attributes:
+        uploaded: When its first file came to the index.
+        wheels: The sha256 of each of its wheels, by file name.
+        options: The optional patches.
+        sdist: The sha256 of its source distribution, by file name, where the patch is for that.
+        delivery: Whether an installation is patched in place (``files``), or replaced by a wheel that is built from
+            patched sources (``wheel``).
+    """
 
     uploaded: datetime
     wheels: Mapping[str, str]
     options: Mapping[str, Step] = field(default_factory=dict)
+    sdist: Mapping[str, str] = field(default_factory=dict)
+    delivery: Literal["files", "wheel"] = "files"
 
     def series(self, option: str | None) -> tuple[Step, ...]:
         """Give the patches to apply, in order.
@@ -253,7 +306,8 @@ def load_toml(path: Path) -> dict[str, Any]:
         ValueError: The file is not TOML, or not UTF-8.
         OSError: The file cannot be read.
     """
-    return tomllib.loads(path.read_bytes().decode())
+    content: dict[str, Any] = tomllib.loads(path.read_bytes().decode())
+    return content
 
 
 def load_ledger(folder: Path, *, draft: bool = False) -> Ledger:
@@ -270,18 +324,22 @@ def load_ledger(folder: Path, *, draft: bool = False) -> Ledger:
         LedgerError: The ledger is missing, is not TOML, or breaks its schema; says which key, and where.
         OSError: The ledger cannot be read.
     """
-    content = _content(folder)
-    if not draft:
-        _keys(content, {"schema", "releases"}, LEDGER_NAME, optional=_BY_HAND)
-    tables = _tables(content, "releases", LEDGER_NAME) if "releases" in content else ()
-    releases = sorted((_release(table, place, folder) for place, table in tables), key=lambda entry: entry.version)
-    denied, fixed, compiled = _denied(content), _since(content, "fixed"), _since(content, "compiled")
-    _unique([*(release.version for release in releases), *denied], "version", LEDGER_NAME)
-    if fixed and releases and releases[-1].version >= fixed.version:
-        _fail(LEDGER_NAME, f"fixed says {fixed.version}, but {releases[-1].version} is listed with a patch")
-    if compiled and releases and releases[-1].version >= compiled.version:
-        _fail(LEDGER_NAME, f"compiled says {compiled.version}, but {releases[-1].version} is listed with a patch")
-    return Ledger(tuple(releases), denied, fixed, compiled)
+    content = _content(folder, _Content)
+    if not content.releases and not draft:
+        _fail("releases is missing")
+    releases = [_release(entry, content.files, folder) for entry in content.releases]
+    by_hand = _by_hand(content)
+    for version, count in Counter([*(release.version for release in releases), *by_hand.denied]).items():
+        if count > 1:
+            _fail(f"version {version} is listed twice")
+    ledger = Ledger(
+        tuple(sorted(releases, key=lambda entry: entry.version)), by_hand.denied, by_hand.fixed, by_hand.compiled
+    )
+    for name, since in (("fixed", ledger.fixed), ("compiled", ledger.compiled)):
+        late = [release.version for release in ledger.releases if since and release.version >= since.version]
+        if since and late:
+            _fail(f"{name} says {since.version}, but {late[-1]} is listed with a patch")
+    return ledger
 
 
 def load_by_hand(folder: Path) -> Ledger:
@@ -297,219 +355,102 @@ def load_by_hand(folder: Path) -> Ledger:
         LedgerError: The ledger is not TOML, or this part of it breaks the schema.
         OSError: The ledger cannot be read.
     """
-    content = _content(folder) if (folder / LEDGER_NAME).exists() else {}
-    return Ledger((), _denied(content), _since(content, "fixed"), _since(content, "compiled"))
+    return _by_hand(_content(folder, _ByHand)) if (folder / LEDGER_NAME).exists() else Ledger((), {})
 
 
-def dump_ledger(ledger: Ledger) -> bytes:
-    """Give the one form of a ledger: sorted, one wheel a line, the same bytes for the same content.
-
-    Args:
-        ledger: What to write.
-
-    Returns:
-        The content of `releases.toml`.
-    """
-    lines = [_HEADER, f"schema = {SCHEMA}"]
-    for release in sorted(ledger.releases, key=lambda entry: entry.version):
-        uploaded = release.uploaded.astimezone(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
-        lines += ["", "[[releases]]", f"version = {_quote(str(release.version))}", f"uploaded = {uploaded}"]
-        lines += [f"patch = {_quote(release.patch.name)}", "", "[releases.wheels]"]
-        lines += [f"{_quote(name)} = {_quote(digest)}" for name, digest in sorted(release.wheels.items())]
-        lines += _dump_files("releases", release.files)
-        for name, step in sorted(release.options.items()):
-            lines += ["", "[[releases.options]]", f"name = {_quote(name)}", f"patch = {_quote(step.patch.name)}"]
-            lines += _dump_files("releases.options", step.files)
-    for name, since in (("fixed", ledger.fixed), ("compiled", ledger.compiled)):
-        if since:
-            lines += ["", f"[{name}]", f"version = {_quote(str(since.version))}", f"reason = {_quote(since.reason)}"]
-    for version, reason in sorted(ledger.denied.items()):
-        lines += ["", "[[denied]]", f"version = {_quote(str(version))}", f"reason = {_quote(reason)}"]
-    return ("\n".join(lines) + "\n").encode()
-
-
-def _dump_files(table: str, files: Iterable[FileImage]) -> list[str]:
-    lines: list[str] = []
-    for file in files:
-        lines += ["", f"[[{table}.files]]", f"path = {_quote(file.path)}", f"pre_image = {_quote(file.pre_image)}"]
-        lines += [f"post_image = {_quote(file.post_image)}", f"offsets = {list(file.offsets)}"]
-    return lines
-
-
-def save_ledger(folder: Path, ledger: Ledger) -> bool:
-    """Write `releases.toml` beside the old one and rename it, so that there is always a whole one.
-
-    Args:
-        folder: The patches folder.
-        ledger: What to write.
-
-    Returns:
-        False if the file had this content already, and was left alone.
-
-    Raises:
-        OSError: The file cannot be written; the old one is as it was.
-    """
-    path, data = folder / LEDGER_NAME, dump_ledger(ledger)
-    if path.is_file() and path.read_bytes() == data:
-        return False
-    write_whole(path, data)
-    return True
-
-
-def _content(folder: Path) -> dict[str, Any]:
+def _content(folder: Path, schema: type[T]) -> T:
     """Read the ledger as TOML of the schema that this tool knows."""
     try:
-        content = load_toml(folder / LEDGER_NAME)
+        raw = load_toml(folder / LEDGER_NAME)
     except FileNotFoundError as error:
         raise LedgerError(f"there is no {LEDGER_NAME} in {folder}", "name a patches folder, or reinstall") from error
     except (RecursionError, ValueError) as error:
         raise LedgerError(f"{LEDGER_NAME} is not valid TOML: {error}", _MEND) from error
-    _keys(content, {"schema"}, LEDGER_NAME, optional={"releases", *_BY_HAND})
-    if _get(content, "schema", int, LEDGER_NAME) != SCHEMA:
-        _fail(LEDGER_NAME, f"schema must be {SCHEMA}, not {content['schema']}")
-    return content
+    if type(raw.get("schema")) is int and raw["schema"] != SCHEMA:
+        _fail(f"schema must be {SCHEMA}, not {raw['schema']}")
+    try:
+        return msgspec.convert(raw, schema)
+    except msgspec.ValidationError as error:
+        _fail(str(error))
 
 
-def _denied(content: Mapping[str, Any]) -> dict[Version, str]:
-    entries: list[tuple[Version, str]] = []
-    for place, table in _tables(content, "denied", LEDGER_NAME) if "denied" in content else ():
-        _keys(table, {"version", "reason"}, place)
-        entries.append((_version(table, place), _get(table, "reason", str, place)))
-    _unique([version for version, _ in entries], "version", LEDGER_NAME)
-    return dict(entries)
+def _by_hand(content: _ByHand) -> Ledger:
+    denied = {_version(entry.version): entry.reason for entry in content.denied}
+    if len(denied) < len(content.denied):
+        _fail("denied: a version is listed twice")
+    return Ledger((), denied, _since(content.fixed), _since(content.compiled))
 
 
-def _since(content: Mapping[str, Any], name: str) -> Since | None:
-    if name not in content:
-        return None
-    table = _get(content, name, dict, LEDGER_NAME)
-    _keys(table, {"version", "reason"}, name)
-    return Since(_version(table, name), _get(table, "reason", str, name))
+def _since(entry: _SinceEntry | None) -> Since | None:
+    return Since(_version(entry.version), entry.reason) if entry else None
 
 
-def _quote(text: str) -> str:
-    """Write a TOML string: JSON's escapes are TOML's, but for DEL."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+def _release(entry: _ReleaseEntry, files: Mapping[str, Mapping[str, Mapping[str, _Change]]], folder: Path) -> Release:
+    """Put the patches of an entry together with what they make of its files."""
+    version = _version(entry.version)
+    required, *optional = entry.patches
+    if "/" in required or not all("/" in name for name in optional):
+        _fail(f"{version}: patches must be one of the folder itself, then those of folders in it")
+    for name in entry.patches:
+        if not (folder / name).is_file():
+            _fail(f"{version}: patch {name!r} is unknown: there is no such file in {folder}")
+    stock = {path: (abbreviated, changes) for abbreviated, (path, changes) in _in_order(version, entry, files)}
+    images = tuple(_image(version, path, *found) for path, found in stock.items())
+    patched = {image.path: image.post_image for image in images}
+    options: dict[str, Step] = {}
+    for name in optional:
+        option = name.partition("/")[0]
+        if option in options:
+            _fail(f"{version}: two patches of {option}")
+        changed = tuple(
+            _image(version, path, patched.get(path, "of no stock file"), changes)
+            for path, changes in files.get(name, {}).items()
+        )
+        options[option] = Step(version=version, patch=folder / name, files=changed, option=option)
+    return Release(
+        version=version,
+        patch=folder / required,
+        files=images,
+        uploaded=entry.uploaded.astimezone(timezone.utc),
+        wheels=entry.wheels,
+        options=options,
+        sdist=entry.sdist,
+        delivery=entry.delivery,
+    )
 
 
-def _release(table: dict[str, Any], place: str, folder: Path) -> Release:
-    """Check one entry of `releases`."""
-    _keys(table, {"version", "uploaded", "patch", "wheels", "files"}, place, optional={"options"})
-    version = _version(table, place)
-    place = f"{place} ({version})"
-    uploaded = _get(table, "uploaded", datetime, place)
-    if uploaded.tzinfo is None:
-        _fail(place, "uploaded must say its time zone")
-    wheels = _get(table, "wheels", dict, place)
-    if not wheels:
-        _fail(place, "wheels must not be empty")
-    for name in wheels:
-        if not _WHEEL_NAME.fullmatch(name):
-            _fail(place, f"wheels: {name!r} is not the name of a litellm wheel")
-        _sha256(wheels, name, f"{place}, wheels")
-    patch, files = _patch(table, place, folder), _files(table, place)
-    entries = _tables(table, "options", place) if "options" in table else ()
-    options = [_option(entry, where, folder, version, files) for where, entry in entries]
-    _unique([name for name, _ in options], "name", place)
-    return Release(version=version, patch=patch, files=files, uploaded=uploaded, wheels=wheels, options=dict(options))
+def _in_order(
+    version: Version, entry: _ReleaseEntry, files: Mapping[str, Mapping[str, Mapping[str, _Change]]]
+) -> Iterator[tuple[str, tuple[str, Mapping[str, _Change]]]]:
+    """Give each abbreviation with the file that it is of."""
+    changed = files.get(entry.patches[0], {})
+    if len(changed) != len(entry.files):
+        _fail(f"{version}: files has {len(entry.files)} entries, but {entry.patches[0]} changes {len(changed)} files")
+    return zip(entry.files, changed.items(), strict=True)
 
 
-def _option(
-    table: dict[str, Any], place: str, folder: Path, version: Version, below: Iterable[FileImage]
-) -> tuple[str, Step]:
-    """Check one entry of `releases.options`, a patch in the folder of its name."""
-    _keys(table, {"name", "patch", "files"}, place)
-    name = _get(table, "name", str, place)
-    if not _OPTION_NAME.fullmatch(name):
-        _fail(place, f"name must be that of a folder with patches, not {name!r}")
-    files = _files(table, place)
-    found = {(file.path, file.post_image) for file in below}
-    for file in files:
-        if (file.path, file.pre_image) not in found:
-            _fail(place, f"pre_image of {file.path} must be the post_image of the release's own patch")
-    return name, Step(version=version, patch=_patch(table, place, folder / name), files=files, option=name)
-
-
-def _patch(table: dict[str, Any], place: str, folder: Path) -> Path:
-    patch = _get(table, "patch", str, place)
-    if not _PATCH_NAME.fullmatch(patch):
-        _fail(place, f"patch must be a file name that ends in .patch, not {patch!r}")
-    if not (folder / patch).is_file():
-        _fail(place, f"patch {patch!r} is unknown: there is no such file in {folder}")
-    return folder / patch
-
-
-def _files(table: dict[str, Any], place: str) -> tuple[FileImage, ...]:
-    files = tuple(_file(entry, where) for where, entry in _tables(table, "files", place))
-    _unique([file.path for file in files], "path", place)
-    return files
-
-
-def _file(table: dict[str, Any], place: str) -> FileImage:
-    """Check one entry of `releases.files`."""
-    _keys(table, {"path", "pre_image", "post_image", "offsets"}, place)
-    path = _get(table, "path", str, place)
+def _image(version: Version, path: str, abbreviated: str, changes: Mapping[str, _Change]) -> FileImage:
+    """Look up what a patch makes of one content of a file."""
     if not is_safe_path(path):
-        _fail(place, f"path must be a plain path below litellm/, not {path!r}")
-    pre_image, post_image = _sha256(table, "pre_image", place), _sha256(table, "post_image", place)
-    if pre_image == post_image:
-        _fail(place, "pre_image and post_image must differ")
-    offsets = _get(table, "offsets", list, place)
-    if not offsets or any(type(offset) is not int for offset in offsets):
-        _fail(place, "offsets must be a list of whole numbers, one a hunk")
-    return FileImage(path, pre_image, post_image, tuple(offsets))
+        _fail(f"files: {path!r} is not a plain path below litellm/")
+    found = [digest for digest in changes if digest.startswith(abbreviated)]
+    if len(found) != 1:
+        _fail(f"{version}: {path} has {len(found)} entries that begin with {abbreviated}, expected one")
+    change = changes[found[0]]
+    if change.post_image == found[0]:
+        _fail(f"{version}: {path} must become another file than it was")
+    return FileImage(path, found[0], change.post_image, tuple(change.offsets))
 
 
-def _fail(place: str, found: str) -> NoReturn:
-    raise LedgerError(f"{place if place == LEDGER_NAME else f'{LEDGER_NAME}: {place}'}: {found}", _MEND)
-
-
-def _keys(table: Mapping[str, object], known: set[str], place: str, *, optional: Collection[str] = ()) -> None:
-    """Refuse a table that lacks a key, or has one that the schema does not know."""
-    for key in sorted(known - table.keys()):
-        _fail(place, f"{key} is missing")
-    for key in sorted(table.keys() - known - set(optional)):
-        _fail(place, f"{key} is not a known key")
-
-
-def _get(table: Mapping[str, Any], key: str, kind: type[T], place: str) -> T:
-    """Give the value of a key, if it has exactly the wanted type (a bool is no int)."""
-    value = table[key]
-    if type(value) is not kind:
-        _fail(place, f"{key} must be of type {kind.__name__}, not {type(value).__name__}")
-    if value == "":
-        _fail(place, f"{key} must not be empty")
-    return value
-
-
-def _tables(table: Mapping[str, Any], key: str, place: str) -> Iterable[tuple[str, dict[str, Any]]]:
-    """Give the tables of a non-empty array of tables, each with its place."""
-    entries = _get(table, key, list, place)
-    if not entries or any(type(entry) is not dict for entry in entries):
-        _fail(place, f"{key} must be a list of tables, and not empty")
-    prefix = "" if place == LEDGER_NAME else f"{place}, "
-    return [(f"{prefix}{key}[{number}]", entry) for number, entry in enumerate(entries)]
-
-
-def _version(table: Mapping[str, Any], place: str) -> Version:
-    text = _get(table, "version", str, place)
+def _version(text: str) -> Version:
     try:
         return Version(text)
     except InvalidVersion:
-        _fail(place, f"version must be a release number, not {text!r}")
+        _fail(f"version must be a release number, not {text!r}")
 
 
-def _sha256(table: Mapping[str, Any], key: str, place: str) -> str:
-    value = _get(table, key, str, place)
-    if not _SHA256.fullmatch(value):
-        _fail(place, f"{key} must be a sha256 of 64 lower-case hex digits, not {value!r}")
-    return value
-
-
-def _unique(values: list[T], key: str, place: str) -> None:
-    for value in values:
-        if values.count(value) > 1:
-            _fail(place, f"{key} {value} is listed twice")
+def _fail(found: str) -> NoReturn:
+    raise LedgerError(f"{LEDGER_NAME}: {found}", _MEND)
 
 
 def _counts(files: Mapping[str, int]) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import re
 from dataclasses import dataclass
-from operator import eq
 from typing import TYPE_CHECKING
 
 from unidiff.errors import UnidiffParseError
@@ -62,7 +61,7 @@ class FilePatch:
         """
         if len(offsets) != len(self.hunks):
             raise PatchError(f"{self.path}: the patch has {len(self.hunks)} hunks, not {len(offsets)}", _MEND)
-        lines = _lines(data, self.path)
+        lines = split_lines(data, self.path)
         result: list[bytes] = []
         done = 0
         for number, (hunk, offset) in enumerate(zip(self.hunks, offsets, strict=True), 1):
@@ -75,38 +74,6 @@ class FilePatch:
             result += [*lines[done:start], *new]
             done = start + len(old)
         return b"".join([*result, *lines[done:]])
-
-    def locate(self, data: bytes) -> tuple[int, ...]:
-        """Find where each hunk fits in a file, for a new entry of the ledger.
-
-        Args:
-            data: The whole stock file, with LF line ends.
-
-        Returns:
-            The offset of each hunk, as `apply` takes them.
-
-        Raises:
-            PatchError: A hunk fits nowhere, or in more than one place.
-        """
-        lines = _lines(data, self.path)
-        offsets: list[int] = []
-        done = 0
-        for number, hunk in enumerate(self.hunks, 1):
-            size = len(hunk.before)
-            fits = [
-                at
-                for at in range(len(lines) - size + 1)
-                if (not size or lines[at] == hunk.before[0]) and tuple(lines[at : at + size]) == hunk.before
-            ]
-            if len(fits) != 1 or fits[0] < done:
-                places = ", ".join(str(at + 1) for at in fits) or f"none; {_nearest_miss(hunk, lines)}"
-                raise PatchError(
-                    f"{self.path}: hunk {number} must fit in exactly one place, in order; lines that fit: {places}",
-                    "give the hunk more context, or make a patch for this release",
-                )
-            offsets.append(fits[0] - hunk.before_start)
-            done = fits[0] + size
-        return tuple(offsets)
 
 
 def is_safe_path(path: str) -> bool:
@@ -189,22 +156,19 @@ def _hunk(parsed: ParsedHunk) -> Hunk:
     )
 
 
-def _nearest_miss(hunk: Hunk, lines: Sequence[bytes]) -> str:
-    """Tell the first line that keeps a hunk from where most of its lines are."""
-    size = len(hunk.before)
-    padded = [*lines, *[b"(end of file)"] * size]
+def split_lines(data: bytes, path: str) -> list[bytes]:
+    """Split a file at LF only: bytes.splitlines would also split at a lone CR.
 
-    def likeness(at: int) -> tuple[int, int]:
-        return sum(map(eq, padded[at : at + size], hunk.before)), -abs(at - hunk.before_start)
+    Args:
+        data: The whole file.
+        path: What to call it in errors.
 
-    at = max(range(len(lines) + 1), key=likeness)
-    line = next(index for index in range(size) if padded[at + index] != hunk.before[index])
-    found, wanted = (text.decode(errors="replace").rstrip("\n") for text in (padded[at + line], hunk.before[line]))
-    return f"nearest at line {at + 1}, but line {at + line + 1} is {found!r}, expected {wanted!r}"
+    Returns:
+        Its lines, each with its LF.
 
-
-def _lines(data: bytes, path: str) -> list[bytes]:
-    """Split at LF only, keeping it: bytes.splitlines would also split at a lone CR."""
+    Raises:
+        PatchError: The file has CRLF line ends.
+    """
     if b"\r\n" in data:
         raise PatchError(f"{path} has CRLF line ends, expected LF", "restore the file with LF line ends")
     return io.BytesIO(data).readlines()

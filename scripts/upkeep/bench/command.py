@@ -20,7 +20,7 @@ from litellm_patch.patching.ledger import bundled_folder, load_ledger
 from upkeep.bench.arms import ARMS, running
 from upkeep.bench.cases import cases
 from upkeep.bench.measuring import measure
-from upkeep.bench.plot import draw
+from upkeep.bench.readme import write_tables
 from upkeep.bench.showing import show
 from upkeep.bench.tool import time_tool
 from upkeep.cells.selection import SELECTIONS, select
@@ -41,7 +41,7 @@ PROFILED = {"caller": "public", "key": None, "chains": 1000, "position": "end"}
     type=click.Path(path_type=Path),
     default=".cache/bench",
     show_default=True,
-    help="Leave JSON and plot here.",
+    help="Leave JSON here.",
 )
 @click.option("--release", type=VERSION, help="Take one release.")
 @click.option(
@@ -52,17 +52,31 @@ PROFILED = {"caller": "public", "key": None, "chains": 1000, "position": "end"}
     show_default=True,
     help="Take these releases.",
 )
-@click.option("--quick", is_flag=True, help="One case of each kind, and no plot.")
+@click.option("--quick", is_flag=True, help="One case of each kind.")
+@click.option(
+    "--table", "only_table", is_flag=True, help="Measure nothing: write the tables of the last runs into their page."
+)
 @click.option("--rounds", default=15, show_default=True, help="Turns of each arm.")
 @click.option("--runs", default=20, show_default=True, help="Runs of the tool.")
 def command(  # noqa: PLR0913, PLR0917 - one argument an option
-    folder: Path, output: Path, release: Version | None, selection: str, rounds: int, runs: int, *, quick: bool
+    folder: Path,
+    output: Path,
+    release: Version | None,
+    selection: str,
+    rounds: int,
+    runs: int,
+    *,
+    quick: bool,
+    only_table: bool,
 ) -> int:
     """Measure requests on stock and on both patches, and the tool's own runs.
 
-    Prints tables, writes JSON and a plot. An interrupt ends the requests of a release; what was measured until then is
+    Prints tables and writes JSON. An interrupt ends the requests of a release; what was measured until then is
     kept.
     """
+    if only_table:
+        write_tables(output)
+        return 0
     console = Console(markup=False, highlight=False, soft_wrap=True)
     ledger = load_ledger(bundled_folder())
     releases = [ledger.find(release)] if release else select(ledger.releases, selection)
@@ -73,8 +87,6 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     write_whole(
         output / ("bench-quick.json" if quick else "bench.json"), (json.dumps(content, indent=1) + "\n").encode()
     )
-    if not quick:
-        write_whole(output / "bench.svg", draw(content))
     for part in show(content):
         console.print(part)
     return 0

@@ -6,7 +6,7 @@ import statistics
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from upkeep.bench.arms import lines_added
+from upkeep.bench.arms import BrokenArmError, lines_added
 from upkeep.bench.cases import USUAL
 
 if TYPE_CHECKING:
@@ -52,7 +52,24 @@ def measure(
                 row["arms"][arm] |= {"peak_bytes": worker.ask("peak")["bytes"]}
                 lines = worker.ask("steps", added=added[arm])
                 row["arms"][arm] |= {"lines": lines["litellm"], "added_lines": lines["added"]}
+            refuse_odd_lines(row)
         yield row
+
+
+def refuse_odd_lines(row: Mapping[str, Any]) -> None:
+    """See that a request that succeeds ran none of the patch, and that one that fails did.
+
+    Args:
+        row: What was measured of a request.
+
+    Raises:
+        BrokenArmError: An arm is not what it is called, or the patch runs where it must not.
+    """
+    for arm, found in row["arms"].items():
+        if (found["added_lines"] > 0) != (arm != "stock" and row["caller"] != "success"):
+            raise BrokenArmError(
+                f"litellm {row['release']}, {arm}: {found['added_lines']} lines of the patch ran for {row['caller']}"
+            )
 
 
 def interleave(workers: Mapping[str, Worker], what: str, rounds: int) -> dict[str, list[float]]:

@@ -1,12 +1,10 @@
-"""The tables of ratios beside the optional patch, made of the runs that were kept in docs/: a whole and a quick one."""
+"""The tables of ratios beside the optional patch, made of what `nox -s bench` left: of a whole run and a quick one."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import click
 
 from upkeep.bench.cases import CHAINS, TEAMS, USUAL
 
@@ -16,7 +14,7 @@ if TYPE_CHECKING:
     Row = Mapping[str, Any]
 
 ROOT = Path(__file__).resolve().parents[3]
-START, END = "<!-- bench: written by `python -m bench.readme` -->\n", "<!-- end of bench -->\n"
+START, END = "<!-- bench: written by `nox -s bench -- --table` -->\n", "<!-- end of bench -->\n"
 _SMALL = 0.1  # below it, three digits
 _KINDS = ("ratio", "ratio_low", "ratio_high")
 WORDS = {"start": "its chain is the first", "end": "its chain is the last", "absent": "there is no chain for it"}
@@ -109,17 +107,17 @@ def _quick_kinds() -> Iterator[tuple[str, Row, str]]:
     yield f"one lookup alone, of {USUAL:,} chains, with matching", {"what": "lookup"}, "matching"
 
 
-@click.command("bench-table")
-@click.option("--check", is_flag=True, help="Change nothing; end with 1 if the table is not up to date.")
-def command(*, check: bool) -> int:
-    """Write the tables of the last measurement into patches/matching/README.md."""
+def write_tables(results: Path) -> None:
+    """Write the tables of the last whole run and the last quick one into their page.
+
+    Args:
+        results: The folder with `bench.json` and `bench-quick.json`.
+
+    Raises:
+        OSError: One of them is not there.
+    """
     readme = ROOT / "patches" / "matching" / "README.md"
-    text = readme.read_text(encoding="utf-8")
-    before, _, rest = text.partition(START)
-    whole, quick = (json.loads((ROOT / "docs" / name).read_bytes()) for name in ("bench.json", "bench-quick.json"))
+    before, _, rest = readme.read_text(encoding="utf-8").partition(START)
+    whole, quick = (json.loads((results / name).read_bytes()) for name in ("bench.json", "bench-quick.json"))
     new = before + START + "\n" + table(whole) + "\n" + table_of_releases(quick) + "\n" + END
-    new += rest.partition(END)[2]
-    if check:
-        return int(new != text)
-    readme.write_text(new, encoding="utf-8")
-    return 0
+    readme.write_text(new + rest.partition(END)[2], encoding="utf-8")

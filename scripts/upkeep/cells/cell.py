@@ -22,6 +22,7 @@ from upkeep.cells.breakage import find_breakage
 from upkeep.cells.environment import ARMS, HERE, REBUILT, ROOT, UntrustedEnvironmentError, apply_patch, ready, ready_arm
 from upkeep.cells.result import CellResult, write_result
 from upkeep.errors import BuildError
+from upkeep.releases.locating import locate
 
 if TYPE_CHECKING:
     import subprocess
@@ -126,5 +127,5 @@ def _write_matchers(environment: Environment, folder: Path) -> None:
     ((path, patch),) = step.read_patch().items()
     stock = (find_target(environment.folder).package.parent / path).read_bytes()
     series = apply_series(path, stock, read_series(release.series(MATCHING)))
-    for name, data in (("stock", stock), ("series", series), ("alone", patch.apply(stock, patch.locate(stock)))):
+    for name, data in (("stock", stock), ("series", series), ("alone", patch.apply(stock, locate(patch, stock)))):
         (folder / f"{name}.py").write_bytes(data)

@@ -21,7 +21,7 @@ from litellm_patch.patching.finding import find_target
 from litellm_patch.patching.judging import State
 from litellm_patch.patching.ledger import bundled_folder, load_ledger
 from upkeep.compiled.installing import install_built, replaced_files
-from upkeep.compiled.releases import CompiledRelease, find_compiled, is_compiled
+from upkeep.compiled.releases import find_compiled, is_compiled
 from upkeep.errors import UpkeepError
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Environment:
             raise UntrustedEnvironmentError(
                 f"{self.folder} has litellm {report.target.version}, not {self.release.version}"
             )
-        if isinstance(self.release, CompiledRelease):
+        if self.release.delivery == "wheel":
             patched = expected is State.APPLIED
             self.verify_replaced(replaced_files(self.folder, self.release, patched=True) if patched else {})
             return
@@ -91,16 +91,13 @@ class Environment:
             raise UntrustedEnvironmentError(f"{self.folder} is {report.state.value}, expected {expected.value}")
         self.verify_replaced({})
 
-    def verify_rebuilt(self, release: CompiledRelease) -> None:
+    def verify_rebuilt(self) -> None:
         """Check that it is stock but for the extension, as `verify` does.
-
-        Args:
-            release: its release.
 
         Raises:
             UntrustedEnvironmentError: it is not; names what.
         """
-        self.verify_replaced(replaced_files(self.folder, release, patched=False))
+        self.verify_replaced(replaced_files(self.folder, self.release, patched=False))
 
     def verify_replaced(self, replaced: Mapping[str, str]) -> None:
         """Check every file of litellm against its RECORD, but for those that were replaced.
@@ -232,10 +229,10 @@ def ready_arm(folder: Path, release: Release, requirements: Path, arm: str) -> E
     if arm == "patched":
         apply_patch(environment)
     elif arm == REBUILT:
-        if not isinstance(release, CompiledRelease):
+        if release.delivery != "wheel":
             raise UntrustedEnvironmentError(f"found litellm {release.version}, expected one whose Router is compiled")
         install_built(environment.folder, find_target(environment.folder).package.parent, release, patched=False)
-        environment.verify_rebuilt(release)
+        environment.verify_rebuilt()
     return environment
 
 
@@ -275,7 +272,7 @@ def apply_patch(environment: Environment, option: str | None = None) -> None:
     Raises:
         UntrustedEnvironmentError: the command failed, or the result is not patched; says why.
     """
-    if isinstance(environment.release, CompiledRelease):
+    if environment.release.delivery == "wheel":
         site = find_target(environment.folder).package.parent
         install_built(environment.folder, site, environment.release, patched=True)
         environment.verify(State.APPLIED)

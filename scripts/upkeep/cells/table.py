@@ -1,4 +1,4 @@
-"""The compatibility table of README and the chart, made of what the cells left behind; ``--check`` finds stale ones."""
+"""The compatibility table of README, made of what the cells left behind."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import click
 from packaging.version import Version
 
 from litellm_patch.patching.ledger import bundled_folder, load_ledger
-from upkeep.cells.chart import draw
 from upkeep.cells.environment import ROOT
 from upkeep.cells.result import CellResult, patched_files, read_results
 from upkeep.cells.selection import select
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from litellm_patch.patching.ledger import Ledger
 
 RESULTS = "docs/compatibility.json"
-CHART = "docs/compatibility.svg"
 README = "README.md"
 BEGIN = "<!-- compatibility: written by `nox -s table` -->"
 END = "<!-- compatibility: end -->"
@@ -69,7 +67,6 @@ def render(results: Sequence[CellResult], ledger: Ledger, readme: str) -> dict[s
     lines = ",\n".join(json.dumps(asdict(result)) for result in current)
     return {
         RESULTS: f"[\n{lines}\n]\n",
-        CHART: draw(_one_each(current), ledger),
         README: f"{before}{BEGIN}\n\n{table}\n\n{END}{after}",
     }
 
@@ -115,7 +112,7 @@ def _span(numbers: Iterable[int]) -> str:
 @click.option("--results", type=click.Path(path_type=Path), help="Take in these results, which are newer.")
 @click.option("--root", type=click.Path(path_type=Path), default=ROOT, help="The project.", hidden=True)
 def command(root: Path, results: Path | None, *, check: bool) -> int:
-    """Write the compatibility table and the chart, or check that they are as they would be written.
+    """Write the compatibility table, or check that it is as it would be written.
 
     Ends with 0, 1 if something is stale or missing, 2 if something cannot be read.
     """

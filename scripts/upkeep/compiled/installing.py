@@ -13,12 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from upkeep.compiled.releases import CompiledRelease
+    from litellm_patch.patching.ledger import Release
+
 
 _NOTE = "extension.sha256"
 
 
-def install_built(environment: Path, site: Path, release: CompiledRelease, *, patched: bool) -> None:
+def install_built(environment: Path, site: Path, release: Release, *, patched: bool) -> None:
     """Put a built extension, and the Python files that belong to it, in place of the wheel's.
 
     Args:
@@ -36,7 +37,7 @@ def install_built(environment: Path, site: Path, release: CompiledRelease, *, pa
     for file in python:
         found = sha256((site / file.path).read_bytes())
         if found != file.pre_image:
-            raise BuildError(f"{site / file.path} has sha256 {found}, expected {file.pre_image}; make the cell anew")
+            raise BuildError(f"{site / file.path} has sha256 {found}, expected {file.pre_image}", "make the cell anew")
     extension = built.path.read_bytes()
     (environment / _NOTE).write_text(sha256(extension), encoding="ascii")
     for path, data in {EXTENSION: extension, **{file.path: built.sources[file.path] for file in python}}.items():
@@ -45,7 +46,7 @@ def install_built(environment: Path, site: Path, release: CompiledRelease, *, pa
     remove_bytecode(site / file.path for file in python)
 
 
-def replaced_files(environment: Path, release: CompiledRelease, *, patched: bool) -> Mapping[str, str]:
+def replaced_files(environment: Path, release: Release, *, patched: bool) -> Mapping[str, str]:
     """What an installation must have in place of the wheel's files.
 
     Args:
@@ -62,6 +63,8 @@ def replaced_files(environment: Path, release: CompiledRelease, *, patched: bool
     try:
         extension = (environment / _NOTE).read_text(encoding="ascii")
     except FileNotFoundError as error:
-        raise BuildError(f"{environment} has the wheel's own extension, expected a built one; make it anew") from error
+        raise BuildError(
+            f"{environment} has the wheel's own extension, expected a built one", "make it anew"
+        ) from error
     python = {file.path: file.post_image for file in release.files if file.path.startswith("litellm/")}
     return {EXTENSION: extension, **(python if patched else {})}

@@ -68,8 +68,8 @@ def check_lock(stock: bytes, derived: bytes) -> None:
     strange += [f"{pin.name} {pin.instead_of}" for pin in pins if (pin.name, pin.instead_of) in _names(derived)]
     if strange:
         raise BuildError(
-            f"cargo moved crates that upstream's lock file holds: found {', '.join(strange)}; "
-            "pin them in scripts/upkeep/compiled/lockfile.py, with the reason"
+            f"cargo took other crates than upstream's lock file holds: {', '.join(strange)}",
+            "pin them in scripts/upkeep/compiled/lockfile.py, with the reason",
         )
 
 
@@ -79,7 +79,7 @@ def _packages(lock: bytes) -> set[tuple[str, str, str | None]]:
         packages = tomllib.loads(lock.decode())["package"]
         return {(package["name"], package["version"], package.get("checksum")) for package in packages}
     except (ValueError, KeyError, TypeError) as error:
-        raise BuildError(f"Cargo.lock is damaged: {error!r}; fetch the source archive again") from error
+        raise BuildError(f"Cargo.lock is damaged: {error!r}", "fetch the source archive again") from error
 
 
 def _names(lock: bytes) -> set[tuple[str, str]]:

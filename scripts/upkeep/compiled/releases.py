@@ -1,84 +1,55 @@
-"""The releases that are built: kept in a file of their own until the ledger can name a source archive."""
+"""The releases that are built: a ledger of their own, until they go into the one of all releases."""
 
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from packaging.version import Version
+from litellm_patch.patching.ledger import Ledger, Release, load_ledger
 
-from litellm_patch.patching.ledger import FileImage, Release, load_toml
-from upkeep.errors import BuildError
+if TYPE_CHECKING:
+    from packaging.version import Version
 
-HERE = Path(__file__).resolve().parent
-PATCHES = HERE.parents[2] / "patches" / "upstream" / "rust"
-
-
-@dataclass(frozen=True, kw_only=True)
-class CompiledRelease(Release):
-    """A release whose patch is made for its source archive; the hash of a file before it is added is empty.
-
-    Attributes:
-        sdist: the archive's file name.
-        sdist_sha256: its hash.
-    """
-
-    sdist: str
-    sdist_sha256: str
+FOLDER = Path(__file__).resolve().parents[3] / "patches" / "upstream" / "rust"
 
 
 @functools.cache
-def compiled_releases() -> tuple[CompiledRelease, ...]:
-    """All of them, oldest first.
+def compiled_ledger() -> Ledger:
+    """The ledger of the releases whose Router is compiled.
 
     Returns:
-        The entries of ``releases.toml`` beside this module.
+        It; each release names its source archive, and is delivered as a wheel.
 
     Raises:
-        KeyError: an entry lacks something.
-        ValueError: that is no TOML.
+        LedgerError: It is damaged.
+        OSError: It cannot be read.
     """
-    return tuple(
-        CompiledRelease(
-            version=Version(entry["version"]),
-            patch=PATCHES / entry["patch"],
-            files=tuple(FileImage(**{**file, "offsets": tuple(file["offsets"])}) for file in entry["files"]),
-            uploaded=entry["uploaded"],
-            wheels=entry["wheels"],
-            sdist=entry["sdist"]["name"],
-            sdist_sha256=entry["sdist"]["sha256"],
-        )
-        for entry in load_toml(HERE / "releases.toml")["releases"]
-    )
+    return load_ledger(FOLDER)
 
 
 def is_compiled(version: Version) -> bool:
-    """Whether a release is one of these.
+    """Tell whether a release is one of these.
 
     Args:
-        version: the release.
+        version: The release.
 
     Returns:
         Whether it is.
     """
-    return any(release.version == version for release in compiled_releases())
+    return any(release.version == version for release in compiled_ledger().releases)
 
 
-def find_compiled(version: Version) -> CompiledRelease:
-    """The entry of a release.
+def find_compiled(version: Version) -> Release:
+    """Look a release up.
 
     Args:
-        version: the release.
+        version: The release.
 
     Returns:
         Its entry.
 
     Raises:
-        BuildError: it is none of these.
+        UnsupportedReleaseError: It is none of these; names the nearest that are.
     """
-    for release in compiled_releases():
-        if release.version == version:
-            return release
-    known = ", ".join(str(release.version) for release in compiled_releases())
-    raise BuildError(f"found {version}, expected one of: {known}; name one of those")
+    return compiled_ledger().find(version)

@@ -46,7 +46,7 @@ class Toolchain:
         """
         # a nightly calls itself 1.97.0-nightly
         if Version(self.release.partition("-")[0]) < Version(asked):
-            raise BuildError(f"found Rust {self.release}, expected {asked} or later; run rustup update")
+            raise BuildError(f"found Rust {self.release}, expected {asked} or later", "run rustup update")
 
 
 def find_toolchain() -> Toolchain:
@@ -61,11 +61,11 @@ def find_toolchain() -> Toolchain:
     """
     cargo = shutil.which("cargo")
     if cargo is None:
-        raise NoCargoError(f"cargo was not found, and the compiled Router is built with it; {INSTALL}")
+        raise NoCargoError("cargo was not found, and the compiled Router is built with it", INSTALL)
     command = [os.environ.get("RUSTC") or shutil.which("rustc") or "rustc", "--version", "--verbose"]
     try:
         said = subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603 - the user's rustc
         facts = dict(line.split(": ", 1) for line in said.splitlines()[1:])
         return Toolchain(cargo, facts["release"], facts["host"], facts["commit-hash"])
     except (OSError, subprocess.CalledProcessError, ValueError, KeyError) as error:
-        raise BuildError(f"found cargo, but `rustc --version --verbose` failed: {error!r}; {INSTALL}") from error
+        raise BuildError(f"found cargo, but `rustc --version --verbose` failed: {error!r}", INSTALL) from error

@@ -30,7 +30,7 @@ from upkeep.errors import BuildError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from upkeep.compiled.releases import CompiledRelease
+    from litellm_patch.patching.ledger import Release
     from upkeep.compiled.toolchain import Toolchain
 
 WORKSPACE = "litellm-rust"
@@ -58,7 +58,7 @@ class Built:
     seconds: float
 
 
-def build(release: CompiledRelease, *, patched: bool, cache: Path | None = None) -> Built:
+def build(release: Release, *, patched: bool, cache: Path | None = None) -> Built:
     """The extension of a release, out of the cache or built now.
 
     Args:
@@ -92,11 +92,11 @@ def build(release: CompiledRelease, *, patched: bool, cache: Path | None = None)
     return Built(place / Path(EXTENSION).name, sources, seconds)
 
 
-def _what(release: CompiledRelease, toolchain: Toolchain, *, patched: bool) -> list[object]:
+def _what(release: Release, toolchain: Toolchain, *, patched: bool) -> list[object]:
     """All that decides what comes out."""
     patch = sha256(release.patch.read_bytes()) if patched else None
     pins = [[pin.name, pin.version] for pin in PINS]
-    return [release.sdist_sha256, patch, toolchain.release, toolchain.host, toolchain.commit, sorted(PROFILE), pins]
+    return [*release.sdist.values(), patch, toolchain.release, toolchain.host, toolchain.commit, sorted(PROFILE), pins]
 
 
 def _kept(place: Path) -> Path | None:
@@ -116,7 +116,7 @@ def _alone(folder: Path) -> Iterator[None]:
             yield
     except Timeout as error:
         raise BuildError(
-            f"another build in {folder} has not ended in {PATIENCE_IN_SECONDS // 60} minutes; wait for it or end it"
+            f"another build in {folder} has not ended in {PATIENCE_IN_SECONDS // 60} minutes", "wait for it or end it"
         ) from error
 
 
@@ -132,7 +132,7 @@ class _Workspace:
     def compile(self, contents: Mapping[str, bytes]) -> bytes:
         """Bring the tree to these contents, and build the extension."""
         if sys.platform == "win32":
-            raise BuildError("an extension cannot be built on Windows here; use Linux or macOS")
+            raise BuildError("an extension cannot be built on Windows here", "use Linux or macOS")
         self._bring(contents)
         try:
             asked = load_toml(self.tree / WORKSPACE / "Cargo.toml")["workspace"]["package"]["rust-version"]
@@ -191,7 +191,7 @@ class _Workspace:
             log = self.folder / "failed.log"
             log.write_text(done.stderr, encoding="utf-8")
             first = next((line for line in done.stderr.splitlines() if line.startswith("error")), "it says nothing")
-            raise BuildError(f"cargo {command} ended with {done.returncode}: {first}; the whole output is in {log}")
+            raise BuildError(f"cargo {command} ended with {done.returncode}: {first}", f"read {log}")
         return done.stdout
 
 
@@ -201,4 +201,4 @@ def _product(said: str) -> Path:
         message = json.loads(line)
         if message["reason"] == "compiler-artifact" and "cdylib" in message["target"]["crate_types"]:
             return Path(message["filenames"][0])
-    raise BuildError(f"cargo made no shared library of {CRATE}; see what upstream changed in its Cargo.toml")
+    raise BuildError(f"cargo made no shared library of {CRATE}", "see what upstream changed in its Cargo.toml")

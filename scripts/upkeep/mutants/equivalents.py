@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from litellm_patch.patching.ledger import load_toml
 from upkeep.errors import UpkeepError
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,7 +62,7 @@ def load_equivalents(path: Path) -> list[Equivalent]:
         EquivalentsError: an entry lacks something or says too much, or is there twice.
     """
     found = []
-    for number, entry in enumerate(tomllib.loads(path.read_text(encoding="utf-8")).get("equivalent", ()), start=1):
+    for number, entry in enumerate(load_toml(path).get("equivalent", ()), start=1):
         several = entry.get("after")
         each = [{**entry, "after": after} for after in (several if isinstance(several, list) else [several])]
         if not all(set(one) == set(FIELDS) and all(isinstance(one[field], str) for field in FIELDS) for one in each):

@@ -11,8 +11,9 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from litellm_patch.patching.ledger import LEDGER_NAME, dump_ledger
+from litellm_patch.patching.ledger import LEDGER_NAME
 from upkeep.errors import ArmsError
+from upkeep.releases.writing import dump_ledger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,18 +1,16 @@
-"""Carry the edits of a patch over to new stock files: a three-way merge that is believed only where Python agrees."""
+"""Carry a patch over to new stock files: git's three-way merge, believed only where the language of the file agrees."""
 
 from __future__ import annotations
 
-import ast
 import difflib
 import tempfile
-import warnings
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from upkeep.port.git import git
-from upkeep.proof.python import changed_names
+from upkeep.proof import language_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -48,7 +46,7 @@ def merge_file(path: str, before: bytes, patched: bytes, new: bytes | None) -> M
         OSError: There is no room to work in.
     """
     if new is None:
-        edited = ", ".join(sorted(changed_names(before, patched)))
+        edited = ", ".join(sorted(language_of(path).changed_names(before, patched)))
         return Merged(path, b"", (f"{path} is gone; the patch changes these in it: {edited}",))
     with tempfile.TemporaryDirectory(prefix="litellm-patch-merge-") as scratch:
         for name, data in (("new", new), ("old", before), ("patched", patched)):
@@ -72,9 +70,9 @@ def strayed(path: str, old: tuple[bytes, bytes], new: tuple[bytes, bytes]) -> li
         One line for each function or other name; none if the edits are where they belong.
 
     Raises:
-        ProofError: A file is not Python.
+        ProofError: A file is not of its language.
     """
-    there, here = _edits(*old), _edits(*new)
+    there, here = _edits(path, *old), _edits(path, *new)
     only_there, only_here = sorted(there.keys() - here.keys()), sorted(here.keys() - there.keys())
     lines = [f"{path}: the merge leaves {name} as it is, which the patch changes" for name in only_there]
     lines += [f"{path}: the merge changes {name}, which the patch does not" for name in only_here]
@@ -111,17 +109,17 @@ def homes_of(names: Iterable[str], old: str, sources: Mapping[str, bytes]) -> di
     """
     homes: dict[str, list[str]] = {}
     for name in {name.rpartition(".")[2] for name in names}:
-        definition = b"def %b(" % name.encode()
-        if definition not in sources.get(old, b""):
-            found = sorted(path for path, data in sources.items() if definition in data)
+        if not language_of(old).defines(name, sources.get(old, b"")):
+            found = sorted(path for path, data in sources.items() if language_of(path).defines(name, data))
             homes.update({name: found} if found else {})
     return homes
 
 
-def _edits(before: bytes, after: bytes) -> dict[str, Counter[bytes]]:
+def _edits(path: str, before: bytes, after: bytes) -> dict[str, Counter[bytes]]:
     """The lines that each function loses and gains; of other names, imports among them, that they change at all."""
-    changed = changed_names(before, after)
-    old, new = _texts(before), _texts(after)
+    language = language_of(path)
+    changed = language.changed_names(before, after)
+    old, new = ({f.name: f.text.encode() for f in language.functions(source)} for source in (before, after))
     edits: dict[str, Counter[bytes]] = {}
     for name in changed:
         one, other = (text.get(name, b"").splitlines(keepends=True) for text in (old, new))
@@ -132,30 +130,13 @@ def _edits(before: bytes, after: bytes) -> dict[str, Counter[bytes]]:
     return edits
 
 
-def _texts(source: bytes) -> dict[str, bytes]:
-    """The text of each function and method, by its qualified name."""
-    lines = source.splitlines(keepends=True)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # upstream's odd escapes are upstream's
-        tree = ast.parse(source)
-    return {name: b"".join(lines[start - 1 : end]) for name, start, end in _spans(tree, "")}
-
-
-def _spans(block: ast.AST, prefix: str) -> Iterator[tuple[str, int, int]]:
-    for node in ast.iter_child_nodes(block):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield prefix + node.name, node.lineno, node.end_lineno or node.lineno
-        elif isinstance(node, ast.ClassDef):
-            yield from _spans(node, f"{prefix}{node.name}.")
-
-
 def _conflicts(path: str, content: bytes, new: bytes) -> Iterator[str]:
     """Name each conflict by the line in the merged file, and the function of the new release that it is in."""
-    spans = list(_spans(ast.parse(new), ""))
+    functions = language_of(path).functions(new)
     at, side = 0, "ours"  # the line of the new stock file that has been reached
     for number, line in enumerate(content.splitlines(keepends=True), 1):
         if line.startswith(_MARK):
-            inside = [name for name, start, end in spans if start <= at + 1 <= end] or ["no function"]
+            inside = [found.name for found in functions if found.line <= at + 1 <= found.end] or ["no function"]
             yield f"{path}: conflict in line {number} of the merged file, in {inside[-1]}"
         elif line.startswith(b"||||||| "):
             side = "theirs"

@@ -9,7 +9,7 @@ from packaging.version import Version
 
 from litellm_patch.errors import PatchError
 from litellm_patch.patching.files import write_whole
-from litellm_patch.patching.ledger import Since, load_ledger, save_ledger
+from litellm_patch.patching.ledger import Since, load_ledger
 from litellm_patch.patching.patchfile import parse_patch
 from upkeep.errors import ArmsError, PortConflictError, UnfinishedPortError
 from upkeep.port.arms import passes_on_stock, run_arms
@@ -19,6 +19,7 @@ from upkeep.port.readers import check_list, find_readers, uncovered
 from upkeep.port.task import Task, changes, prepare
 from upkeep.port.work import Note, Work
 from upkeep.releases.ranges import RangePatch
+from upkeep.releases.writing import save_ledger
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import ast
-import warnings
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from litellm_patch.patching.ledger import load_toml
-from upkeep.proof.rust import functions
+from upkeep.proof import language_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from collections.abc import Set as AbstractSet
 
 _TABLE = Path(__file__).with_name("readers.toml")
 _OF_THE_ROUTER = "litellm/router"
-_LOOPS = (ast.For, ast.AsyncFor, ast.comprehension)
-_Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 @dataclass(frozen=True)
@@ -93,7 +89,15 @@ def find_readers(sources: Mapping[str, bytes]) -> list[Found]:
         for path, data in sources.items()
         if path.endswith(".rs") or path.startswith(_OF_THE_ROUTER) or any(name in data for name in names)
     }
-    return [found for path, data in sorted(likely.items()) for found in _in_file(path, data, matchers)]
+    return [
+        Found(path, function.name, function.line, ", ".join(by))
+        for path, data in sorted(likely.items())
+        for function, by in language_of(path).lookups(
+            data,
+            rust_matchers() if path.endswith(".rs") else matchers,
+            loops=path.startswith(_OF_THE_ROUTER),
+        )
+    ]
 
 
 def uncovered(found: list[Found], changed: Mapping[str, AbstractSet[str]]) -> list[str]:
@@ -126,50 +130,3 @@ def check_list() -> list[str]:
     """
     _, readers = known_readers()
     return [f"{reader.function} (from {reader.since}): {reader.what}" for reader in readers if reader.left is None]
-
-
-def _in_file(path: str, data: bytes, matchers: AbstractSet[str]) -> Iterator[Found]:
-    return _in_rust(path, data) if path.endswith(".rs") else _in_module(path, data, matchers)
-
-
-def _in_rust(path: str, data: bytes) -> Iterator[Found]:
-    for function in functions(data.decode()):
-        by = [f"calls {name}" for name in sorted(rust_matchers()) if function.calls(name)]
-        if by:
-            yield Found(path, function.name, function.line, ", ".join(by))
-
-
-def _in_module(path: str, data: bytes, matchers: AbstractSet[str]) -> Iterator[Found]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # upstream's odd escapes are upstream's
-        tree = ast.parse(data)
-    for name, node in _functions(tree, ""):
-        by = sorted(set(_signs(node, matchers, path)))
-        if by:
-            yield Found(path, name, node.lineno, ", ".join(by))
-
-
-def _functions(block: ast.AST, prefix: str) -> Iterator[tuple[str, _Function]]:
-    """Functions and methods, but not what is nested in them: that belongs to the outer one."""
-    for node in ast.iter_child_nodes(block):
-        if isinstance(node, _Function):
-            yield prefix + node.name, node
-        elif isinstance(node, ast.ClassDef):
-            yield from _functions(node, f"{prefix}{node.name}.")
-        elif isinstance(node, ast.If | ast.Try):
-            yield from _functions(node, prefix)
-
-
-def _signs(function: _Function, matchers: AbstractSet[str], path: str) -> Iterator[str]:
-    for node in ast.walk(function):
-        if isinstance(node, ast.Call) and _name(node.func) in matchers:
-            yield f"calls {_name(node.func)}"
-        if isinstance(node, _LOOPS) and path.startswith(_OF_THE_ROUTER):
-            names = map(_name, ast.walk(node.iter))
-            yield from (f"loops over {name}" for name in names if name.endswith("fallbacks"))
-
-
-def _name(node: ast.AST) -> str:
-    if isinstance(node, ast.Name):
-        return node.id
-    return node.attr if isinstance(node, ast.Attribute) else ""

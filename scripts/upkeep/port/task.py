@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 from litellm_patch.errors import FixedUpstreamError, UnsupportedReleaseError
 from litellm_patch.patching.files import sha256
-from litellm_patch.patching.ledger import FileImage, Ledger, Release
+from litellm_patch.patching.ledger import ABSENT, FileImage, Ledger, Release
 from litellm_patch.wheels.stock import Stock
 from upkeep.port.sources import fallback_sources
-from upkeep.proof.python import changed_names
-from upkeep.proof.rust import changed_functions
+from upkeep.proof import language_of
 from upkeep.releases.offers import asked_offer
 from upkeep.releases.ranges import RangePatch, entry_of, make_entry, patch_for, read_options, read_patches
 from upkeep.releases.surroundings import fetch_stock
@@ -131,10 +130,12 @@ class Task:
 
     def ledger_with_stock(self) -> Ledger:
         """Give the ledger with an entry that only says what the stock files are, for the control arm to verify them."""
+        same = [release for release in self.ledger.releases if release.patch == self.base.patch]
+        known = {(image.path, image.pre_image): image for release in same for image in release.files}
         images = tuple(
-            FileImage(path, sha256(self.sources[path]), "0" * 64, tuple(0 for _ in file.hunks))
+            known.get((path, digest), FileImage(path, digest, "0" * 64, tuple(0 for _ in file.hunks)))
             for path, file in self.patch.files.items()
-            if path in self.sources
+            for digest in [sha256(self.sources[path]) if path in self.sources else ABSENT]
         )
         # the patch of the release below, as one that was made for this release is not written yet
         entry = Release(
@@ -194,7 +195,7 @@ def prepare(folder: Path, version: Version, around: Surroundings, ledger: Ledger
 
 
 def changes(images: Mapping[str, tuple[bytes, bytes]]) -> dict[str, frozenset[str]]:
-    """Name what was changed, as Python sees it, or by the text of a Rust file's functions.
+    """Name what was changed, as the language of each file sees it.
 
     Args:
         images: The content of each file before and after, by path.
@@ -203,11 +204,6 @@ def changes(images: Mapping[str, tuple[bytes, bytes]]) -> dict[str, frozenset[st
         For each file, the qualified names that changed.
 
     Raises:
-        ProofError: A file is neither Python nor Rust.
+        ProofError: A file is not of its language.
     """
-    return {
-        path: changed_functions(before.decode(), after.decode())
-        if path.endswith(".rs")
-        else changed_names(before, after)
-        for path, (before, after) in images.items()
-    }
+    return {path: language_of(path).changed_names(before, after) for path, (before, after) in images.items()}

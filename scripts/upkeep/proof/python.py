@@ -6,12 +6,20 @@ import ast
 import copy
 import warnings
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from upkeep.errors import ProofError
+from upkeep.proof.found import Function
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from collections.abc import Set as AbstractSet
 
 _SYNTAX = (3, 10)  # the oldest Python that a supported release runs on
 _Part = tuple[bytes, ast.AST]  # what it is in short, and in full
 _BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
+_LOOPS = (ast.For, ast.AsyncFor, ast.comprehension)
+_Definition = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 @lru_cache(maxsize=512)  # neighbouring releases share most of their files
@@ -39,6 +47,85 @@ def changed_names(before: bytes, after: bytes) -> frozenset[str]:
     ]:
         changed.add("<order>")
     return frozenset(changed)
+
+
+def functions(source: bytes) -> list[Function]:
+    """List the functions and methods of a module.
+
+    Args:
+        source: The module.
+
+    Returns:
+        Those that are not nested in others, in the order of lines.
+    """
+    lines = source.decode(errors="replace").splitlines(keepends=True)
+    return [
+        Function(name, node.lineno, node.end_lineno or node.lineno, "".join(lines[node.lineno - 1 : node.end_lineno]))
+        for name, node in _definitions(_parse(source), "")
+    ]
+
+
+def defines(name: str, source: bytes) -> bool:
+    """Tell whether a module defines a function or method of a name.
+
+    Args:
+        name: Its name, without that of a class.
+        source: The module.
+
+    Returns:
+        Whether the text of its definition is there.
+    """
+    return b"def %b(" % name.encode() in source
+
+
+def lookups(source: bytes, matchers: AbstractSet[str], *, loops: bool) -> Iterator[tuple[Function, list[str]]]:
+    """Find the functions that look a chain up.
+
+    Args:
+        source: The module.
+        matchers: The names of the functions that match a name with a chain.
+        loops: Whether a loop over something that is called fallbacks is a sign, too.
+
+    Yields:
+        Each function with the signs.
+    """
+    found = {function.line: function for function in functions(source)}
+    for _, node in _definitions(_parse(source), ""):
+        by = sorted(set(_signs(node, matchers, loops=loops)))
+        if by:
+            yield found[node.lineno], by
+
+
+def _parse(source: bytes) -> ast.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # upstream's odd escapes are upstream's
+        return ast.parse(source)
+
+
+def _definitions(block: ast.AST, prefix: str) -> Iterator[tuple[str, _Definition]]:
+    """Functions and methods, but not what is nested in them: that belongs to the outer one."""
+    for node in ast.iter_child_nodes(block):
+        if isinstance(node, _Definition):
+            yield prefix + node.name, node
+        elif isinstance(node, ast.ClassDef):
+            yield from _definitions(node, f"{prefix}{node.name}.")
+        elif isinstance(node, ast.If | ast.Try):
+            yield from _definitions(node, prefix)
+
+
+def _signs(function: _Definition, matchers: AbstractSet[str], *, loops: bool) -> Iterator[str]:
+    for node in ast.walk(function):
+        if isinstance(node, ast.Call) and _called(node.func) in matchers:
+            yield f"calls {_called(node.func)}"
+        if loops and isinstance(node, _LOOPS):
+            names = map(_called, ast.walk(node.iter))
+            yield from (f"loops over {name}" for name in names if name.endswith("fallbacks"))
+
+
+def _called(node: ast.AST) -> str:
+    if isinstance(node, ast.Name):
+        return node.id
+    return node.attr if isinstance(node, ast.Attribute) else ""
 
 
 def _same(old: list[_Part] | None, new: list[_Part] | None) -> bool:

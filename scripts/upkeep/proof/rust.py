@@ -3,45 +3,81 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from upkeep.proof.found import Function
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from collections.abc import Set as AbstractSet
 
 _OPENS = re.compile(r"(?P<indent> *)(?:\S+ +)*?(?P<kind>fn|impl|mod)\b(?P<rest>.*)")
 _STRING_OR_COMMENT = re.compile(r'"(?:\\.|[^"\\])*"|//.*')
 _OF_TESTS = "#[cfg(test)]"
 
 
-@dataclass(frozen=True)
-class Function:
-    """A function or method of a Rust file.
-
-    Attributes:
-        name: Its name, behind that of the type it is a method of: `Core.fall_back`.
-        line: The line of its `fn`.
-        text: Its lines, without comments and strings.
-    """
-
-    name: str
-    line: int
-    text: str
-
-    def calls(self, name: str) -> bool:
-        """Whether it calls a function or method of this name."""
-        return re.search(rf"(?<!fn )\b{re.escape(name)}\s*(?:::<[^>]*>)?\(", self.text) is not None
-
-
-def functions(source: str) -> Iterator[Function]:
-    """Find the functions of a Rust file, without those of its tests, and without those nested in others.
+def functions(source: bytes) -> list[Function]:
+    """List the functions of a Rust file.
 
     Args:
-        source: The file's text, as rustfmt leaves it.
+        source: The file, as rustfmt leaves it.
+
+    Returns:
+        Those that are neither of its tests nor nested in others, in the order of lines.
+    """
+    return list(_functions(source.decode()))
+
+
+def changed_names(before: bytes, after: bytes) -> frozenset[str]:
+    """Name the functions that differ between two versions of a file.
+
+    Args:
+        before: The file before the edit.
+        after: The file after it.
+
+    Returns:
+        Their names, comments aside, and those of functions that only one has.
+    """
+    old, new = ({function.name: function.text for function in functions(source)} for source in (before, after))
+    return frozenset(name for name in {*old, *new} if old.get(name) != new.get(name))
+
+
+def defines(name: str, source: bytes) -> bool:
+    """Tell whether a file defines a function of a name.
+
+    Args:
+        name: Its name, without that of a type.
+        source: The file.
+
+    Returns:
+        Whether its definition is there.
+    """
+    return re.search(rb"\bfn %b\b" % re.escape(name).encode(), source) is not None
+
+
+def lookups(source: bytes, matchers: AbstractSet[str], *, loops: bool) -> Iterator[tuple[Function, list[str]]]:
+    """Find the functions that look a chain up.
+
+    Args:
+        source: The file.
+        matchers: The names of the functions that match a name with a chain, without those of their types.
+        loops: Is of no use here: the chains are private to the matcher's type.
 
     Yields:
-        The functions, in the order of lines.
+        Each function with the signs.
     """
+    del loops
+    for function in functions(source):
+        by = [f"calls {name}" for name in sorted(matchers) if _calls(function, name)]
+        if by:
+            yield function, by
+
+
+def _calls(function: Function, name: str) -> bool:
+    return re.search(rf"(?<!fn )\b{re.escape(name)}\s*(?:::<[^>]*>)?\(", function.text) is not None
+
+
+def _functions(source: str) -> Iterator[Function]:
     lines = [_STRING_OR_COMMENT.sub('""', line) for line in source.splitlines()]
     of_type = ""
     index = 0
@@ -51,7 +87,7 @@ def functions(source: str) -> Iterator[Function]:
         if opened and opened["kind"] == "fn":
             name = re.split(r"[^\w]", opened["rest"].strip(), maxsplit=1)[0]
             owner = f"{of_type}." if opened["indent"] else ""
-            yield Function(owner + name, index + 1, "\n".join(lines[index : end + 1]))
+            yield Function(owner + name, index + 1, end + 1, "\n".join(lines[index : end + 1]))
             index = end
         elif opened and opened["kind"] == "impl":
             of_type = _type_of(" ".join(lines[index : end + 1]).partition("{")[0])
@@ -74,9 +110,3 @@ def _type_of(header: str) -> str:
     """`Core` of `impl<'a> Trait for Core<'a>`."""
     named = re.sub(r"<[^<>]*>", "", re.sub(r"<[^<>]*>", "", header))
     return named.split(" where ")[0].split()[-1].rpartition("::")[2]
-
-
-def changed_functions(before: str, after: str) -> frozenset[str]:
-    """Name the functions that differ between two versions of a file, comments aside, and those only one has."""
-    old, new = ({function.name: function.text for function in functions(source)} for source in (before, after))
-    return frozenset(name for name in {*old, *new} if old.get(name) != new.get(name))

@@ -6,12 +6,14 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from litellm_patch.errors import PatchError
-from litellm_patch.patching.ledger import LEDGER_NAME, Ledger, Step, dump_ledger, load_ledger
+from litellm_patch.patching.ledger import LEDGER_NAME, Ledger, Step, load_ledger
 from litellm_patch.patching.patchfile import FilePatch, Hunk
 from litellm_patch.wheels.stock import Stock
+from upkeep.releases.locating import locate
 from upkeep.releases.offers import refusal_of, supported_offers
 from upkeep.releases.ranges import RangePatch, make_entry, patch_for, read_patch, touched_by
 from upkeep.releases.surroundings import fetch_stock
+from upkeep.releases.writing import dump_ledger
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -127,7 +129,7 @@ def _is_there(file: FilePatch, data: bytes) -> bool:
     """Tell whether a file has what a patch would make of it: upstream may have taken the patch."""
     undone = (Hunk(hunk.after_start, hunk.after, hunk.before_start, hunk.before) for hunk in file.hunks)
     try:
-        FilePatch(file.path, tuple(undone)).locate(data)
+        locate(FilePatch(file.path, tuple(undone)), data)
     except PatchError:
         return False
     return True

@@ -9,7 +9,8 @@ from litellm_patch.patching.files import sha256
 from litellm_patch.patching.ledger import LEDGER_NAME, Ledger, Step, load_ledger
 from litellm_patch.wheels.stock import Stock
 from upkeep.errors import ProofError
-from upkeep.proof.python import changed_names
+from upkeep.proof import language_of
+from upkeep.releases.locating import locate
 from upkeep.releases.ranges import MEND, read_patches, touched_by
 from upkeep.releases.surroundings import fetch_stock
 
@@ -67,7 +68,7 @@ def _prove(step: Step, have: dict[str, bytes]) -> frozenset[str]:
         before, patch = have.get(image.path, b""), patches[image.path]
         if sha256(before) != image.pre_image:
             raise ProofError(f"{image.path} has sha256 {sha256(before)}, not {image.pre_image}", "run releases update")
-        places = patch.locate(before)
+        places = locate(patch, before)
         if places != image.offsets:
             raise ProofError(
                 f"{image.path}: the hunks sit at offsets {list(places)}, {LEDGER_NAME} records {list(image.offsets)}",
@@ -78,7 +79,7 @@ def _prove(step: Step, have: dict[str, bytes]) -> frozenset[str]:
             raise ProofError(
                 f"{image.path} becomes one of sha256 {sha256(after)}, not {image.post_image}", "run releases update"
             )
-        names |= {f"{image.path}:{name}" for name in changed_names(before, after)}
+        names |= {f"{image.path}:{name}" for name in language_of(image.path).changed_names(before, after)}
         if patch.apply(after, image.offsets, reverse=True) != before:
             raise ProofError(f"{image.path} does not come back byte for byte", MEND)
         have[image.path] = after

@@ -13,6 +13,7 @@ from litellm_patch.errors import LedgerError, PatchError
 from litellm_patch.patching.files import sha256
 from litellm_patch.patching.ledger import FileImage, Release, Step
 from litellm_patch.patching.patchfile import parse_patch
+from upkeep.releases.locating import locate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -218,7 +219,7 @@ def _locate(version: Version, patch: RangePatch, have: dict[str, bytes]) -> tupl
         if path not in have:
             raise PatchError(f"{patch.name} changes {path}, which litellm {version} does not have", MEND)
         try:
-            offsets = file.locate(have[path])
+            offsets = locate(file, have[path])
             after = file.apply(have[path], offsets)
         except PatchError as error:
             raise PatchError(f"{patch.name} does not fit litellm {version}: {error.found}", error.next_step) from error

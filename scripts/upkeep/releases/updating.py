@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from litellm_patch.errors import IndexFailureError, LedgerError
-from litellm_patch.patching.ledger import LEDGER_NAME, Ledger, Release, load_by_hand, load_ledger, save_ledger
+from litellm_patch.patching.ledger import LEDGER_NAME, Ledger, Release, load_by_hand, load_ledger
 from litellm_patch.wheels.stock import Stock
 from upkeep.releases.offers import asked_offer, supported_offers
 from upkeep.releases.ranges import make_entry, patch_for, read_options, read_patches, touched_by
 from upkeep.releases.surroundings import fetch_stock
+from upkeep.releases.writing import save_ledger
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -16,8 +16,8 @@ from rich.console import Console
 from litellm_patch.patching.ledger import bundled_folder, load_ledger, load_toml
 from upkeep.cells.environment import ARMS, ready_arm
 from upkeep.command import PASS_ON, VERSION
+from upkeep.errors import UpkeepError
 from upkeep.upstream.arms import collect_outcomes
-from upkeep.upstream.tree import SubmissionError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -91,15 +91,15 @@ def wanted_tests(checkout: Path) -> list[str]:
         The paths of the files to run, from the checkout.
 
     Raises:
-        SubmissionError: there are none.
+        UpkeepError: there are none.
     """
     tests = checkout / "tests"
     if not tests.is_dir():
-        raise SubmissionError(f"{checkout} has no folder tests: name a checkout of upstream")
+        raise UpkeepError(f"{checkout} has no folder tests: name a checkout of upstream")
     paths = sorted(path.relative_to(checkout).as_posix() for path in tests.rglob("test_*.py"))
     chosen = [path for path in paths if _WANTED.search(path) and not _LEFT.search(path)]
     if not chosen:
-        raise SubmissionError(f"{tests} has no tests of the Router, of fallbacks, teams or access")
+        raise UpkeepError(f"{tests} has no tests of the Router, of fallbacks, teams or access")
     return chosen
 
 
@@ -131,4 +131,4 @@ def _version_of(checkout: Path) -> Version:
         project = load_toml(checkout / "pyproject.toml")
         return Version(project.get("project", project.get("tool", {}).get("poetry", {}))["version"])
     except (OSError, ValueError, KeyError) as error:
-        raise SubmissionError(f"{checkout} does not say its release", "give --release") from error
+        raise UpkeepError(f"{checkout} does not say its release", "give --release") from error

@@ -20,6 +20,8 @@ _SETTINGS = ("-c", "user.name=submitter", "-c", "user.email=submitter@example.co
 class SubmissionError(UpkeepError):
     """A step of the submission fails; says what and why."""
 
+    exit_code = 1
+
 
 def make_trees(folder: Path, environment: Environment, mailbox: Path) -> tuple[Path, Path]:
     """Commit the package of an environment, and take the exported commit with `git am` in a copy.
