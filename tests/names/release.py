@@ -119,6 +119,7 @@ def release() -> Routing:
         gates_skip_attempted=hasattr(handlers, "has_unattempted_fallback_target"),
         context_window_falls_through=_context_window_falls_through(),
         admin_by_first_name=capabilities().admin_across_teams and not _serves_hops_of_admins(),
+        streams_forget_attempts=_is_compiled(),
         original_in_any_bucket=_knows_original_in_any_bucket(),
         inferred=_inferred(handlers, "gpt-4.1", "openai"),
     )

@@ -73,6 +73,7 @@ class Routing:
             with a chain, it goes before a client-side list.
         admin_by_first_name: the name that such an admin's request must have of all deployments is the one that was sent
             first, at a hop as well.
+        streams_forget_attempts: a stream that broke falls back without the record of what was called before it.
         original_in_any_bucket: a hop knows the original request's name whatever bucket the caller's metadata are in.
         providers: provider names that are stripped from a model group before its key is looked up.
         inferred: bare model groups that match a key with their provider before them, and that provider.
@@ -89,6 +90,7 @@ class Routing:
     gates_skip_attempted: bool
     context_window_falls_through: bool = False
     admin_by_first_name: bool = False
+    streams_forget_attempts: bool = False
     original_in_any_bucket: bool = False
     providers: frozenset[str] = frozenset({"openai", "azure", "anthropic"})
     inferred: Mapping[str, str] = field(default_factory=dict)
@@ -551,6 +553,8 @@ class _Walk:
         """What became of the request, when its own walk has ended."""
         while isinstance(result, _BrokenStream):
             # the walk took it for an answer; whoever reads it falls back from where it came from
+            if self.release.streams_forget_attempts:
+                self.attempted.clear()
             result = self.fall_back(result.model, result.depth, Kind.GENERAL, result.deployment)
         return Outcome(result, tuple(self.called), tuple(self.lookups), tuple(self.delivered), tuple(self.hit))
 

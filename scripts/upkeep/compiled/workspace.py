@@ -138,7 +138,7 @@ class _Workspace:
             asked = load_toml(self.tree / WORKSPACE / "Cargo.toml")["workspace"]["package"]["rust-version"]
         except (OSError, ValueError, KeyError) as error:
             raise BuildError(
-                f"{WORKSPACE}/Cargo.toml says no rust-version: {error!r}; see what upstream changed"
+                f"{WORKSPACE}/Cargo.toml says no rust-version: {error!r}", "see what upstream changed"
             ) from error
         self.toolchain.check(asked)
         self._lock(contents[LOCK])
