@@ -25,7 +25,7 @@ LEDGER = nox.project.load_toml("patches/releases.toml")["releases"]
 COMPILED = [entry["version"] for entry in nox.project.load_toml("patches/upstream/rust/releases.toml")["releases"]]
 PATHS = {"PYTHONPATH": "scripts:."}
 RESULTS = ".cache/results"
-QUICK = ("patching", "model", "mutants", "doctor", "documents", "rooms")  # what needs no release of LiteLLM
+QUICK = ("patching", "model", "mutants", "doctor", "documents", "rooms", "compiled")  # what needs no release of LiteLLM
 TOOLS = (*QUICK, "environments")
 
 
