@@ -1,4 +1,4 @@
-"""Each command of the README's section on the doctor, run as it stands there."""
+"""Each command of the doctor's page, run as it stands there."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ from tests.patching.factory import Installation, make_world
 if TYPE_CHECKING:
     from tests.doctor.clinic import Clinic
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-SECTION = README.partition("\n## See it before it bites\n")[2].partition("\n## ")[0]
+SECTION = (Path(__file__).parents[2] / "docs" / "doctor.md").read_text(encoding="utf-8")
 COMMANDS = [
     re.sub(r" {2,}#.*", "", line)[2:]
     for block in re.findall(r"```console\n(.*?)```", SECTION, re.DOTALL)

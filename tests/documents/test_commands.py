@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 from litellm_patch.cli import main
@@ -21,29 +22,27 @@ from tests.patching.test_docker_recipe import RELEASE, make_image
 from upkeep.cells.environment import create, find_release
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+INSTALL = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
 OF_CI = re.findall(r"(?m)^python3 .*$", (ROOT / ".ci" / "run").read_text(encoding="utf-8"))
 
 
-def _section(heading: str) -> list[str]:
-    section = re.split(r"\n##+ ", README.partition(f"# {heading}\n")[2])[0]
-    return [command for command in commands(section) if command not in OF_THE_DOCKER_RECIPE]
+def _of_page(name: str) -> list[str]:
+    page = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    return [command for command in commands(page) if command not in OF_THE_DOCKER_RECIPE]
 
 
-OF_FIVE_MINUTES = _section("In five minutes")
-OF_AN_OPERATOR = _section("Apply it")
-OF_THE_OPTION = _section("The optional patch: matching in one pass")
+OF_FIVE_MINUTES = commands(README.partition("\n## Apply, check, undo\n")[2].partition("\n## ")[0])
+OF_AN_OPERATOR = [*_of_page("install.md"), *_of_page("wheels-and-images.md")]
+OF_THE_OPTION = _of_page("cost.md")
 WORKFLOWS = "".join(path.read_text(encoding="utf-8") for path in (ROOT / ".github" / "workflows").glob("*.yml"))
 OF_THE_WORKFLOWS = {
-    "pip install -e '.[maintain]'": "pip install --disable-pip-version-check '.[maintain]'",
-    "litellm-patch releases check": "litellm-patch releases check",
-    "nox -s apply_all": "run_nox.py --session apply_all\n",
+    "nox -s releases -- check": "python3 -m upkeep releases check",
     "nox -s table": "run_nox.py --session table\n",
     "nox -s upstream": "run_nox.py --session upstream\n",
 }
 """What takes too long for a test or asks for what is new, and the words of the workflow that runs it."""
 
 OF_OTHER_TESTS = {
-    "nox": ROOT / ".ci" / "run",  # by the other name that CONTRIBUTING gives it
     "nox -s tools": ROOT / ".ci" / "run",  # one of the sessions that run without being named
     "nox -s port -- VERSION": ROOT / "tests" / "patching" / "test_port.py",
     "nox -s port -- --continue": ROOT / "tests" / "patching" / "test_port.py",
@@ -64,7 +63,7 @@ WANTS_MORE_THAN_A_MACHINE = [
 ]
 """Upstream's repository, a provider's key, or a name of one's own: run by nothing here."""
 
-DIFFERENCE = re.findall(r"`(pip download --no-deps .*?)`, then `(litellm-patch status .*?)`", README)
+DIFFERENCE = re.findall(r"`(pip download --no-deps .*?)`, then `(litellm-patch status .*?)`", INSTALL)
 CODES = {"litellm-patch status .venv": 3, "litellm-patch status --all": 3, "litellm-patch status --stock": 3}
 """What ends otherwise than with 0: the environment is stock when it is asked."""
 
@@ -136,7 +135,7 @@ def test_an_operator_s_commands_in_their_order(workdir: Path) -> None:
 
 
 def test_the_commands_of_the_optional_patch(workdir: Path) -> None:
-    _type("pip install '.[maintain]'", workdir)  # as the section before says of wheels
+    _type("pip install '.[wheel]'", workdir)  # as the page of wheels says
 
     for number, command in enumerate(OF_THE_OPTION):
         _type(command, workdir)
@@ -161,9 +160,8 @@ def test_each_command_in_a_text_can_be_typed(page: Path) -> None:
     for command in (*quoted(text), *commands(text)):
         words = command.split()
         if words[0] == "litellm-patch" and len(words) > 1:
-            verb = main.commands[words[1]]
-            if len(words) > 2 and hasattr(verb, "commands"):
-                verb = verb.commands[words[2]]
+            verb = main.get_command(click.Context(main), words[1])
+            assert verb, command
             known = {option for parameter in verb.params for option in (*parameter.opts, *parameter.secondary_opts)}
             assert {word for word in words if word.startswith("--")} <= known | {"--help"}, command
         if words[:2] == ["nox", "-s"] or "--session" in words:

@@ -65,7 +65,7 @@ def test_a_folder_that_is_no_checkout_is_refused(
     with pytest.raises(UpkeepError):
         wanted_tests(tmp_path)
 
-    code = run("upstream-tests", *[str(tmp_path), "--folder", str(tmp_path / "cells")])
+    code = run("upstream-tests", tmp_path, "--folder", str(tmp_path / "cells"))
 
     assert (code, (tmp_path / "cells").exists()) == (2, False)
     assert "does not say its release; give --release" in capsys.readouterr().err

@@ -161,7 +161,7 @@ def _main(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, verdicts: list[Mutant
     monkeypatch.setattr(command, "run_release", lambda *_: verdicts)
     monkeypatch.setattr(command, "load_equivalents", lambda _: [ENTRY])
     folders = ["--folder", str(tmp_path / "cells"), "--results", str(tmp_path / "results")]
-    return run("mutants", *[*folders, "--release", "1.109.1"])
+    return run("mutants", *folders, "--release", "1.109.1")
 
 
 def test_an_unexplained_survivor_fails_the_run(
@@ -188,14 +188,14 @@ def test_a_suite_that_fails_by_itself_is_an_error(
 
     monkeypatch.setattr(command, "run_release", broken)
 
-    code = run("mutants", *["--folder", str(tmp_path), "--results", str(tmp_path), "--release", "1.109.1"])
+    code = run("mutants", "--folder", tmp_path, "--results", tmp_path, "--release", "1.109.1")
 
     assert code == 2
     assert "without a mutant" in capsys.readouterr().err
 
 
 def test_an_unknown_release_is_an_error(tmp_path: Path) -> None:
-    assert run("mutants", *["--folder", str(tmp_path), "--results", str(tmp_path), "--release", "0.0.1"]) == 2
+    assert run("mutants", "--folder", tmp_path, "--results", tmp_path, "--release", "0.0.1") == 2
 
 
 def _judge(monkeypatch: pytest.MonkeyPatch, folder: Path, verdict: MutantVerdict) -> int:
@@ -204,10 +204,10 @@ def _judge(monkeypatch: pytest.MonkeyPatch, folder: Path, verdict: MutantVerdict
     folders = ["--folder", str(folder / "cells"), "--results", str(folder)]
     monkeypatch.setattr(command, "load_equivalents", lambda _: [ENTRY])
     monkeypatch.setattr(command, "run_release", lambda release, *_: [verdict] if release == ends[-1] else [])
-    codes = {run("mutants", *[*folders, "--shard", f"{number}/{len(ends)}"]) for number in range(1, len(ends) + 1)}
+    codes = {run("mutants", *folders, "--shard", f"{number}/{len(ends)}") for number in range(1, len(ends) + 1)}
     assert codes == {0}
     monkeypatch.setattr(command, "run_release", lambda *_: pytest.fail("nothing is run"))
-    return run("mutants", *[*folders, "--judge"])
+    return run("mutants", *folders, "--judge")
 
 
 def test_shards_are_judged_together(
@@ -229,7 +229,7 @@ def test_a_shard_that_left_nothing_cannot_be_judged(
     if text is not None:
         (tmp_path / "1.109.1.json").write_text(text)
 
-    code = run("mutants", *["--folder", str(tmp_path), "--results", str(tmp_path), "--judge", "--release", "1.109.1"])
+    code = run("mutants", "--folder", tmp_path, "--results", tmp_path, "--judge", "--release", "1.109.1")
 
     assert code == 2
     assert "1.109.1.json" in capsys.readouterr().err

@@ -132,7 +132,7 @@ STATES = [
         "reinstall this release of litellm",
     ),
     ("fixed-upstream", 8, "needs no patch, upstream has the fix since 1.90.0: see pull request 1", "nothing to do"),
-    ("unsupported", 6, "is not supported", "install a supported release, the nearest: 1.83.0; or see 'Carrying it on'"),
+    ("unsupported", 6, "is not supported", "install a supported release, the nearest: 1.83.0; or see 'Is my release"),
     ("denied", 7, "is denied: malicious upload", "do not start this Python again, and rotate every credential"),
 ]
 

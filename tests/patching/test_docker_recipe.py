@@ -1,4 +1,4 @@
-"""README's Docker recipes, as far as they can be run without Docker.
+"""The Docker recipes of the documents, as far as they can be run without Docker.
 
 There is no Docker engine where these tests run, so no image is pulled and no layer is made. The very `RUN` lines of
 README run in `sh`. A virtual environment stands in for an image's Python, and nothing else is on the PATH; the folder
@@ -25,7 +25,8 @@ from litellm_patch.patching.ledger import LEDGER_NAME, bundled_folder, load_ledg
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-RECIPES = README.partition("\nA Docker build: ")[2].partition("\nA reinstall or an upgrade ")[0].replace("\\\n", "")
+PAGE = (ROOT / "docs" / "wheels-and-images.md").read_text(encoding="utf-8")
+RECIPES = PAGE.replace("\\\n", "")
 PREPARE = re.findall(r"(?m)^\$ (pip install --target .*)$", RECIPES)
 RUNS = re.findall(r"(?m)^RUN --mount=type=bind,source=(\w+),target=(\S+) +(.+)$", RECIPES)
 (RELEASE,) = {*re.findall(r"ghcr\.io/berriai/litellm:v(\S+)", RECIPES), *re.findall(r"\[proxy\]==([\d.]+)", RECIPES)}
@@ -95,7 +96,8 @@ def compiled(context: Path) -> set[Path]:
     return {path for suffix in ("so", "pyd") for path in (context / "tool").rglob(f"*.{suffix}")}
 
 
-def test_readme_has_the_recipes() -> None:
+def test_the_page_has_the_recipes_and_readme_the_first() -> None:
+    assert README.partition("```dockerfile\n")[2].partition("```")[0] in PAGE
     assert [source for source, _, _ in RUNS] == ["tool", "wheels"]
     assert re.findall(r"(?m)^FROM (\S+)$", RECIPES) == [f"ghcr.io/berriai/litellm:v{RELEASE}", "python:3.13-slim"]
 
@@ -104,6 +106,7 @@ def test_the_folder_holds_all_that_the_tool_needs(context: Path) -> None:
     patches = context / "tool" / "litellm_patch" / "patches"
     assert (patches / LEDGER_NAME).read_bytes() == (ROOT / "patches" / LEDGER_NAME).read_bytes()
     assert {path.name for path in patches.glob("*.patch")} == {path.name for path in (ROOT / "patches").glob("*.patch")}
+    assert not (patches / "upstream").exists()
     if sys.version_info >= (3, 11):
         assert [path for path in compiled(context) if not path.name.startswith("_yaml.")] == []
 

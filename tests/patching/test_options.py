@@ -183,7 +183,7 @@ def test_a_patched_wheel_stays_what_it_was_made_as(world: Installation) -> None:
     ("old", "new", "words"),
     [
         (f"{digest(PATCHED[HANDLER])} =", f"{'0' * 64} =", "handler.py has 0 entries that begin with"),
-        ('"matching/1.83.0.patch"]', '"../x/1.83.0.patch"]', "matching regex"),
+        ('"matching/1.83.0.patch"]', '"../x/1.83.0.patch"]', "must match regex"),
         ('"matching/1.83.0.patch"]', '"other/1.83.0.patch"]', "patch 'other/1.83.0.patch' is unknown"),
         ('"matching/1.83.0.patch"]', '"matching/1.83.0.patch", "matching/1.83.0.patch"]', "two patches of matching"),
     ],

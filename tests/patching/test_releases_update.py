@@ -320,11 +320,11 @@ _MISFIT = {ROUTER: OLD[ROUTER].replace(b"def stream(self,", b"def stream(me,")}
         (_file("1.84.patch", _PATCH), 2, r"1\.84\.0\.patch and 1\.84\.patch are for the same"),
         (_file("releases.toml", b"schema = "), 2, "not valid TOML"),
         (_file("releases.toml", b"schema = 1"), 2, "schema must be 2, not 1"),
-        (_file("releases.toml", b"denied = []"), 2, "missing required field `schema`"),
+        (_file("releases.toml", b"denied = []"), 2, "schema: is missing"),
         (
             _file("releases.toml", b"schema = 2\ndenied = [{version = '1'}]"),
             2,
-            r"missing required field `reason` - at `\$\.denied\[0\]`",
+            r"denied\[0\]\.reason: is missing",
         ),
     ],
 )

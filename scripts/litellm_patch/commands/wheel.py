@@ -52,7 +52,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
 ) -> None:
     """Make the patched wheel of RELEASE, or from the stock WHEEL.
 
-    RELEASE, such as 1.102.4, is fetched from the index, which needs the extra `maintain`; WHEEL is a file and needs no
+    RELEASE, such as 1.102.4, is fetched from the index, which needs the extra `wheel`; WHEEL is a file and needs no
     network. Each must have the sha256 of releases.toml. The result has a version of its own, the same bytes each time.
     """
     ledger = load_ledger(patches or bundled_folder())

@@ -8,14 +8,16 @@ the sha256 of its stock files, in the order of the patch.
 from __future__ import annotations
 
 import bisect
+import re
 import sys
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar
 
-import msgspec
+import attrs
+import cattrs
 from packaging.version import InvalidVersion, Version
 
 from litellm_patch.errors import (
@@ -45,49 +47,99 @@ _MEND = "mend the ledger, or reinstall litellm-patch"
 
 T = TypeVar("T")
 
-_Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
-_Before = Annotated[str, msgspec.Meta(pattern=rf"^([0-9a-f]{{64}}|{ABSENT})\Z")]
-_Abbreviated = Annotated[str, msgspec.Meta(pattern=rf"^([0-9a-f]{{{ABBREVIATED},64}}|{ABSENT})\Z")]
-_PatchName = Annotated[str, msgspec.Meta(pattern=r"^([a-z][a-z0-9]*/)?[\w][\w.+-]*\.patch\Z")]
-_WheelName = Annotated[str, msgspec.Meta(pattern=r"^litellm-[\w.+-]+\.whl\Z")]
-_SdistName = Annotated[str, msgspec.Meta(pattern=r"^litellm-[\w.+-]+\.tar\.gz\Z")]
-_Text = Annotated[str, msgspec.Meta(min_length=1)]
+_SHA256 = r"[0-9a-f]{64}"
 
 
-class _Entry(msgspec.Struct, forbid_unknown_fields=True):
-    pass
+def _matching(pattern: str) -> Any:  # noqa: ANN401 - attrs' own type
+    return attrs.validators.matches_re(pattern, re.ASCII)
 
 
-class _Change(_Entry):
-    post_image: _Sha256
-    offsets: Annotated[list[int], msgspec.Meta(min_length=1)]
+def _hashes(name: str) -> Any:  # noqa: ANN401
+    return attrs.validators.deep_mapping(_matching(name), _matching(_SHA256))
 
 
-class _ReleaseEntry(_Entry):
-    version: str
-    uploaded: Annotated[datetime, msgspec.Meta(tz=True)]
-    patches: Annotated[list[_PatchName], msgspec.Meta(min_length=1)]
-    files: Annotated[list[_Abbreviated], msgspec.Meta(min_length=1)]
-    wheels: Annotated[dict[_WheelName, _Sha256], msgspec.Meta(min_length=1)]
-    sdist: dict[_SdistName, _Sha256] = {}
+def _list_of(member: Any) -> Any:  # noqa: ANN401
+    return attrs.validators.and_(attrs.validators.min_len(1), attrs.validators.deep_iterable(member))
+
+
+@attrs.frozen
+class _Change:
+    post_image: str = attrs.field(validator=_matching(_SHA256))
+    offsets: list[int] = attrs.field(validator=attrs.validators.min_len(1))
+
+
+@attrs.frozen
+class _ReleaseEntry:
+    version: Version
+    uploaded: datetime
+    patches: list[str] = attrs.field(validator=_list_of(_matching(r"([a-z][a-z0-9]*/)?\w[\w.+-]*\.patch")))
+    files: list[str] = attrs.field(validator=_list_of(_matching(rf"[0-9a-f]{{{ABBREVIATED},64}}|{ABSENT}")))
+    wheels: dict[str, str] = attrs.field(
+        validator=attrs.validators.and_(attrs.validators.min_len(1), _hashes(r"litellm-[\w.+-]+\.whl"))
+    )
+    sdist: dict[str, str] = attrs.field(factory=dict, validator=_hashes(r"litellm-[\w.+-]+\.tar\.gz"))
     delivery: Literal["files", "wheel"] = "files"
 
 
-class _SinceEntry(_Entry):
-    version: str
-    reason: _Text
+@attrs.frozen
+class _SinceEntry:
+    version: Version
+    reason: str = attrs.field(validator=attrs.validators.min_len(1))
 
 
-class _ByHand(msgspec.Struct):
+@attrs.frozen(kw_only=True)
+class _ByHand:
     schema: int
     fixed: _SinceEntry | None = None
     compiled: _SinceEntry | None = None
-    denied: list[_SinceEntry] = []
+    denied: list[_SinceEntry] = attrs.Factory(list)
 
 
-class _Content(_ByHand, forbid_unknown_fields=True):
-    files: dict[_PatchName, dict[str, dict[_Before, _Change]]] = {}
-    releases: list[_ReleaseEntry] = []
+@attrs.frozen(kw_only=True)
+class _Content(_ByHand):
+    files: dict[str, dict[str, dict[str, _Change]]] = attrs.Factory(dict)
+    releases: list[_ReleaseEntry] = attrs.Factory(list)
+
+
+def _exactly(value: object, kind: type[T]) -> T:
+    """Take a value as it is: cattrs would make an int of a bool, and a text of anything."""
+    if type(value) is not kind:
+        raise ValueError(f"must be of type {kind.__name__}, not {type(value).__name__}")
+    return value
+
+
+def _version(value: object, _: type) -> Version:
+    try:
+        return Version(_exactly(value, str))
+    except InvalidVersion as error:
+        raise ValueError(f"must be a release number, not {value!r}") from error
+
+
+def _moment(value: object, _: type) -> datetime:
+    moment = _exactly(value, datetime)
+    if moment.tzinfo is None:
+        raise ValueError("must say its time zone")
+    return moment
+
+
+def _in_words(error: BaseException, _: type | None) -> str:
+    """Say what is wrong in one line; cattrs adds where."""
+    if isinstance(error, KeyError):
+        return "is missing"
+    if isinstance(error, cattrs.ForbiddenExtraKeysError):
+        return f"unknown: {', '.join(sorted(error.extra_fields))}"
+    if isinstance(error, AttributeError):
+        return "must be a table"
+    return str(error.args[0] if error.args else error)
+
+
+def _converter() -> cattrs.Converter:
+    converter = cattrs.Converter(forbid_extra_keys=True)
+    for kind in (str, int):
+        converter.register_structure_hook(kind, _exactly)
+    converter.register_structure_hook(Version, _version)
+    converter.register_structure_hook(datetime, _moment)
+    return converter
 
 
 @dataclass(frozen=True)
@@ -244,7 +296,7 @@ class Ledger:
             why += f", and from {self.compiled.version} on {self.compiled.reason}"
         raise UnsupportedReleaseError(
             f"litellm {version} is not supported{why}",
-            f"install a supported release, the nearest: {nearest}; or see 'Carrying it on' in README",
+            f"install a supported release, the nearest: {nearest}; or see 'Is my release supported?' in README",
         )
 
     def ruled_out(self, version: Version) -> str | None:
@@ -368,26 +420,29 @@ def _content(folder: Path, schema: type[T]) -> T:
         raise LedgerError(f"{LEDGER_NAME} is not valid TOML: {error}", _MEND) from error
     if type(raw.get("schema")) is int and raw["schema"] != SCHEMA:
         _fail(f"schema must be {SCHEMA}, not {raw['schema']}")
+    if schema is _ByHand:
+        raw = {key: raw[key] for key in ("schema", "fixed", "compiled", "denied") if key in raw}
     try:
-        return msgspec.convert(raw, schema)
-    except msgspec.ValidationError as error:
-        _fail(str(error))
+        return _converter().structure(raw, schema)
+    except cattrs.BaseValidationError as error:
+        what, _, where = cattrs.transform_error(error, format_exception=_in_words)[0].rpartition(" @ ")
+        _fail(f"{where.removeprefix('$').lstrip('.')}: {what}")
 
 
 def _by_hand(content: _ByHand) -> Ledger:
-    denied = {_version(entry.version): entry.reason for entry in content.denied}
+    denied = {entry.version: entry.reason for entry in content.denied}
     if len(denied) < len(content.denied):
         _fail("denied: a version is listed twice")
     return Ledger((), denied, _since(content.fixed), _since(content.compiled))
 
 
 def _since(entry: _SinceEntry | None) -> Since | None:
-    return Since(_version(entry.version), entry.reason) if entry else None
+    return Since(entry.version, entry.reason) if entry else None
 
 
 def _release(entry: _ReleaseEntry, files: Mapping[str, Mapping[str, Mapping[str, _Change]]], folder: Path) -> Release:
     """Put the patches of an entry together with what they make of its files."""
-    version = _version(entry.version)
+    version = entry.version
     required, *optional = entry.patches
     if "/" in required or not all("/" in name for name in optional):
         _fail(f"{version}: patches must be one of the folder itself, then those of folders in it")
@@ -440,13 +495,6 @@ def _image(version: Version, path: str, abbreviated: str, changes: Mapping[str, 
     if change.post_image == found[0]:
         _fail(f"{version}: {path} must become another file than it was")
     return FileImage(path, found[0], change.post_image, tuple(change.offsets))
-
-
-def _version(text: str) -> Version:
-    try:
-        return Version(text)
-    except InvalidVersion:
-        _fail(f"version must be a release number, not {text!r}")
 
 
 def _fail(found: str) -> NoReturn:

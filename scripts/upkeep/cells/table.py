@@ -1,4 +1,4 @@
-"""The compatibility table of README, made of what the cells left behind."""
+"""The table of `docs/compatibility.md`, made of what the cells left behind."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from litellm_patch.patching.ledger import Ledger
 
 RESULTS = "docs/compatibility.json"
-README = "README.md"
+PAGE = "docs/compatibility.md"
 BEGIN = "<!-- compatibility: written by `nox -s table` -->"
 END = "<!-- compatibility: end -->"
 
@@ -34,19 +34,19 @@ class StaleTableError(UpkeepError):
     exit_code = 1
 
 
-def render(results: Sequence[CellResult], ledger: Ledger, readme: str) -> dict[str, str]:
+def render(results: Sequence[CellResult], ledger: Ledger, page: str) -> dict[str, str]:
     """All files that show the results.
 
     Args:
         results: what came out, by release and Python.
         ledger: the supported releases.
-        readme: the text of README.md as it is.
+        page: the text of the page as it is.
 
     Returns:
         The text of each file, by its path in the project.
 
     Raises:
-        StaleTableError: an end of a patch's range has no result, or one of other code; or README has no place for
+        StaleTableError: an end of a patch's range has no result, or one of other code; or the page has no place for
             the table. A release between two ends may lack one: then the table says how many of its range were run.
     """
     tested = {release.version: patched_files(release) for release in ledger.releases}
@@ -59,15 +59,15 @@ def render(results: Sequence[CellResult], ledger: Ledger, readme: str) -> dict[s
             f"{len(missing)} of {len(ends)} ends of ranges have no result for their patch as it is: {named}; "
             f"run nox -s \"names(litellm='{missing[0]}')\", or nox -s matrix for many, then nox -s table"
         )
-    before, begin, rest = readme.partition(BEGIN)
+    before, begin, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
-        raise StaleTableError(f"{README} has no place for the table: {BEGIN} ... {END}")
+        raise StaleTableError(f"{PAGE} has no place for the table: {BEGIN} ... {END}")
     table = "\n".join(_table(current, ledger))
     lines = ",\n".join(json.dumps(asdict(result)) for result in current)
     return {
         RESULTS: f"[\n{lines}\n]\n",
-        README: f"{before}{BEGIN}\n\n{table}\n\n{END}{after}",
+        PAGE: f"{before}{BEGIN}\n\n{table}\n\n{END}{after}",
     }
 
 
@@ -132,7 +132,7 @@ def _stale(root: Path, more: Sequence[Path]) -> dict[str, str]:
     """The files that are not as they should be, with the text that they should have."""
     committed = root / RESULTS
     results = read_results([*([committed] if committed.is_file() else []), *more])
-    files = render(results, load_ledger(bundled_folder()), (root / README).read_text(encoding="utf-8"))
+    files = render(results, load_ledger(bundled_folder()), (root / PAGE).read_text(encoding="utf-8"))
     return {name: text for name, text in files.items() if not _holds(root / name, text)}
 
 

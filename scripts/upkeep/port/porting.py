@@ -203,7 +203,9 @@ def _finish(task: Task, entry: Release, data: bytes | None) -> list[str]:
     _work_of(task.folder).drop()
     lines.append(f"written: {entry.patch.name if data else 'no new patch'}, and the entry of litellm {task.version}")
     if data:
-        lines.append(f"look: read {entry.patch.name} as upstream's reviewer would, and give it a row in README")
+        lines.append(
+            f"look: read {entry.patch.name} as upstream's reviewer would, and give it a row in docs/compatibility.md"
+        )
     return lines
 
 
