@@ -81,24 +81,8 @@ class LockedError(LitellmPatchError):
     exit_code = 32
 
 
-class NoLitellmError(LitellmPatchError):
-    """TARGET holds no litellm package."""
-
-
-class SeveralLitellmError(LitellmPatchError):
-    """TARGET holds more than one litellm package."""
-
-
-class UnknownVersionError(LitellmPatchError):
-    """The package does not say which release it is, or says it twice."""
-
-
-class EditableInstallError(LitellmPatchError):
-    """The litellm of TARGET is a source tree elsewhere."""
-
-
-class ArchiveError(LitellmPatchError):
-    """TARGET is one file that has everything inside."""
+class TargetError(LitellmPatchError):
+    """TARGET does not hold exactly one litellm that tells its release and whose files can be replaced."""
 
 
 class LedgerError(LitellmPatchError):
@@ -107,10 +91,6 @@ class LedgerError(LitellmPatchError):
 
 class PatchError(LitellmPatchError):
     """A patch file is damaged, unsafe, or does not fit the file or the ledger."""
-
-
-class UnknownOptionError(LitellmPatchError):
-    """The release has no optional patch of that name."""
 
 
 class SystemFailureError(LitellmPatchError):
@@ -122,48 +102,20 @@ class IndexFailureError(LitellmPatchError):
 
 
 class WheelError(LitellmPatchError):
-    """A wheel could not be fetched whole, or is not the one that the index or the ledger lists."""
+    """A wheel cannot be fetched whole, is not the ledger's, or cannot be made as it was asked for."""
+
+
+class ProxyError(LitellmPatchError):
+    """A running proxy does not answer, refuses the key, or does not answer as LiteLLM's proxy does."""
 
 
 class MissingLibraryError(LitellmPatchError):
     """An extra is not installed."""
 
 
-class NoWheelError(LitellmPatchError):
-    """No wheel of a release is for this Python, or for the platform that was asked for."""
-
-
-class PatchedWheelError(LitellmPatchError):
-    """The patch is part of the wheel, so it cannot be put in or taken out."""
-
-
-class OutputExistsError(LitellmPatchError):
-    """The wheel to write already exists with different content."""
-
-
 class ConfigurationError(LitellmPatchError):
-    """A proxy's configuration cannot be read, or is not one. No message quotes a value: there may be secrets in it."""
-
-
-class ProxyUnreachableError(LitellmPatchError):
-    """Nobody answers at the URL."""
-
-
-class ProxyRefusedError(LitellmPatchError):
-    """The proxy does not let this key see its models."""
-
-
-class ProxyAnswerError(LitellmPatchError):
-    """What answers at the URL does not answer as LiteLLM's proxy does."""
-
-
-class LogError(LitellmPatchError):
-    """A log cannot be read."""
+    """A configuration or a log cannot be read, or is none. No message quotes a value: there may be secrets in it."""
 
 
 class VerificationError(LitellmPatchError):
-    """No real Router could be asked."""
-
-
-class DisagreementError(LitellmPatchError):
-    """The real Router does something else than the model says."""
+    """No real Router could be asked, or it does something else than the model says."""

@@ -26,11 +26,7 @@ def say(line: str, *, style: str = "", stderr: bool = False) -> None:
 
 
 def say_all(lines: Iterable[str]) -> None:
-    """Print findings to standard error, each on a line.
-
-    Args:
-        lines: The findings.
-    """
+    """Print findings to standard error, each on a line."""
     for line in lines:
         say(line, stderr=True)
 
@@ -40,9 +36,6 @@ def say_error(error: LitellmPatchError | OSError) -> int:
 
     Args:
         error: A refusal, or what the system said.
-
-    Returns:
-        Its exit code.
     """
     if isinstance(error, OSError):
         found = f"cannot read or write {error.filename or 'a file'}: {error.strerror or error}"

@@ -24,7 +24,7 @@ from litellm_patch.doctor.reporting import (
 )
 from litellm_patch.doctor.settings import read_settings
 from litellm_patch.doctor.verifying import python_of
-from litellm_patch.errors import DEAD, DisagreementError, LogError
+from litellm_patch.errors import DEAD, ConfigurationError, VerificationError
 from litellm_patch.model.names import Request, Rules
 from litellm_patch.output import say
 from litellm_patch.patching.apply import status
@@ -108,13 +108,13 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
         answer, disagreements = report_verification(proxy, python_of(target))
     elif proxy is not None:
         answer = report_chains(proxy)
-    code = DisagreementError.exit_code if disagreements else DEAD if answer.dead else 0
+    code = VerificationError.exit_code if disagreements else DEAD if answer.dead else 0
     if as_json:
         click.echo(json.dumps(answer.data | {"exit_code": code}))
     else:
         _print(answer)
     if disagreements:
-        raise DisagreementError(
+        raise VerificationError(
             f"the Router does something else for {disagreements} request(s)", "trust the Router, and report it"
         )
     ctx.exit(code)
@@ -158,7 +158,9 @@ def _read_log(place: Path) -> Tally:
             return read_log(stream)
     except OSError as error:
         what = error.strerror or str(error)
-        raise LogError(f"the log {place} cannot be read: {what}", "name a file that is yours to read") from error
+        raise ConfigurationError(
+            f"the log {place} cannot be read: {what}", "name a file that is yours to read"
+        ) from error
 
 
 def _print(answer: Answer) -> None:

@@ -76,9 +76,6 @@ def say_change(change: Change, done: str, idle: str) -> int:
         change: What `apply` or `revert` did.
         done: The verb for a file that was changed.
         idle: What to say if there was nothing to do.
-
-    Returns:
-        The exit code.
     """
     what = f"litellm {change.target.version} in {change.target.package}"
     for path in change.paths:

@@ -49,10 +49,6 @@ def requests_of(settings: Settings, release: Routing) -> tuple[Reach, ...]:
 
     A wildcard stands for one name. A team is named only where its own deployments or names make a difference.
 
-    Args:
-        settings: the configuration.
-        release: how the release routes.
-
     Returns:
         The requests, in the order of the model list.
     """
@@ -65,16 +61,7 @@ def requests_of(settings: Settings, release: Routing) -> tuple[Reach, ...]:
 
 
 def servable(settings: Settings, release: Routing, request: Request) -> bool:
-    """Tell whether a name can be served for a caller, without what stands in for names that nothing serves.
-
-    Args:
-        settings: the configuration.
-        release: how the release routes.
-        request: the name and the caller.
-
-    Returns:
-        Whether there is a deployment.
-    """
+    """Tell whether a name can be served for a caller, without what stands in for names that nothing serves."""
     by_id = settings.ids.get(request.model)
     if by_id is not None and by_id.usable_by(request.team_id):
         return True
@@ -136,9 +123,6 @@ def caller_words(team_id: str | None, *, admin: bool) -> str:
     Args:
         team_id: the caller's team, or nothing.
         admin: whether it is a proxy admin.
-
-    Returns:
-        A few words.
     """
     if team_id:
         return f"team {team_id}"
@@ -149,9 +133,6 @@ def describe(reaches: Iterable[Reach]) -> str:
     """Say which requests, and not more than a few.
 
     Those that come by another chain are told only where no other request does, and no internal name is.
-
-    Args:
-        reaches: the requests.
 
     Returns:
         Their names and teams, in words if there are none.

@@ -31,9 +31,6 @@ class Circles:
         Args:
             kind: the list that the chain is in.
             index: where it is in there.
-
-        Returns:
-            The keys.
         """
         came_from: dict[int, int] = {}
         edge = deque([index])

@@ -62,9 +62,6 @@ def explain(settings: Settings, release: Routing, request: Request) -> Explanati
         settings: the configuration.
         release: how the release routes and matches.
         request: the name and the caller.
-
-    Returns:
-        The steps of both.
     """
     served = tuple(dict.fromkeys(d.model_name for d in routed(settings.config, request, release)))
     return Explanation(

@@ -82,12 +82,6 @@ class Rescue:
 def read_log(stream: BinaryIO) -> Tally:
     """Count the failed lookups in a log, line by line; an error that a log repeats is counted each time.
 
-    Args:
-        stream: the log.
-
-    Returns:
-        The numbers.
-
     Raises:
         OSError: it cannot be read on.
     """

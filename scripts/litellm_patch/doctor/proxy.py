@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from litellm_patch.doctor.settings import INTERNAL_PREFIX
-from litellm_patch.errors import MissingLibraryError, ProxyAnswerError, ProxyRefusedError, ProxyUnreachableError
+from litellm_patch.errors import MissingLibraryError, ProxyError
 from litellm_patch.model.names import CATCH_ALL, Kind
 
 if TYPE_CHECKING:
@@ -51,14 +51,11 @@ def read_proxy(url: str, key: str | None) -> ProxySettings:
         url: its root.
         key: a key that may see them, best the master key; none if the proxy needs none.
 
-    Returns:
-        What it shows.
-
     Raises:
         MissingLibraryError: `requests` is not installed.
-        ProxyUnreachableError: nobody answers there.
-        ProxyRefusedError: it does not let this key see models or chains.
-        ProxyAnswerError: it answers as no LiteLLM proxy does.
+        ProxyError: nobody answers there.
+        ProxyError: it does not let this key see models or chains.
+        ProxyError: it answers as no LiteLLM proxy does.
     """
     try:
         import requests  # noqa: PLC0415 - only this needs it
@@ -68,7 +65,7 @@ def read_proxy(url: str, key: str | None) -> ProxySettings:
         ) from error
     place = _place(url)
     if key is not None and not (key.isascii() and key.isprintable()):
-        raise ProxyRefusedError("the key cannot be sent in a header", "see that it is one line of ASCII")
+        raise ProxyError("the key cannot be sent in a header", "see that it is one line of ASCII")
     with requests.Session() as session:
         session.auth = _Bearer(key)  # or a .netrc would take its place
         return _Visit(session, url.rstrip("/"), place).seen()
@@ -82,7 +79,7 @@ def _place(url: str) -> str:
     except ValueError:
         host, port = None, None
     if not host or parts.scheme not in {"http", "https"}:
-        raise ProxyUnreachableError("that is no http or https URL", "name the proxy's root, as http://127.0.0.1:4000")
+        raise ProxyError("that is no http or https URL", "name the proxy's root, as http://127.0.0.1:4000")
     return f"{parts.scheme}://{host}{f':{port}' if port else ''}"
 
 
@@ -200,7 +197,7 @@ class _Visit:
                 return self.entries(self.json(answer), path)
         # a proxy without a database answers so to any key but its own
         if {answer.status_code, refused.status_code} & {_NO_DATABASE, _FORBIDDEN}:
-            raise ProxyRefusedError(
+            raise ProxyError(
                 f"{self.place} does not let this key see its models", "give the master key, or an admin's, with --key"
             )
         raise self.strange(f"GET {_MODELS[0]} {_refusal(answer)}")
@@ -230,7 +227,7 @@ class _Visit:
                 elif answer.status_code != _NOT_FOUND:
                     self.remarks.append(f"GET /fallback/NAME {_refusal(answer)}: {kind.value} cannot be seen")
                     if kind is Kind.GENERAL:
-                        raise ProxyRefusedError(
+                        raise ProxyError(
                             f"{self.place} does not let this key see its chains",
                             "give the master key, or an admin's, with --key",
                         )
@@ -246,12 +243,12 @@ class _Visit:
         try:
             answer = self.session.get(f"{self.root}{path}", params=parameters, timeout=_TIMEOUT, allow_redirects=False)
         except requests.RequestException as error:
-            raise ProxyUnreachableError(
+            raise ProxyError(
                 f"{self.place} cannot be reached: {_cause(error)}",
                 "see that the proxy runs and that the URL is its root",
             ) from None
         if answer.status_code == _UNAUTHORIZED:
-            raise ProxyRefusedError(f"{self.place} refused the key", "give one that the proxy knows with --key")
+            raise ProxyError(f"{self.place} refused the key", "give one that the proxy knows with --key")
         if answer.status_code in _REDIRECTS:
             raise self.strange(f"GET {path} is redirected")
         return answer
@@ -265,8 +262,8 @@ class _Visit:
             raise self.strange("the answer is JSON, and not an object")
         return content
 
-    def strange(self, what: str) -> ProxyAnswerError:
-        return ProxyAnswerError(f"{self.place}: {what}", "see that the URL is the root of a LiteLLM proxy")
+    def strange(self, what: str) -> ProxyError:
+        return ProxyError(f"{self.place}: {what}", "see that the URL is the root of a LiteLLM proxy")
 
 
 def _keys_and_targets(settings: Mapping[str, Any]) -> Iterator[str]:

@@ -62,10 +62,6 @@ class Reached:
     def entry_of(self, kind: Kind, key: str) -> int:
         """Which chain of a list a lookup name finds.
 
-        Args:
-            kind: the list.
-            key: the name, or the catch-all.
-
         Returns:
             Where the chain is in there.
         """

@@ -23,7 +23,7 @@ from litellm_patch.doctor.showing import (
     rescue_as_data,
 )
 from litellm_patch.doctor.verifying import ask_interpreter, verify
-from litellm_patch.errors import ConfigurationError, ProxyAnswerError
+from litellm_patch.errors import ConfigurationError, ProxyError
 from litellm_patch.model.abilities import refuses_internal_targets, release_at
 from litellm_patch.model.names import Kind, Request, Rules
 
@@ -108,20 +108,13 @@ def read_running(url: str, key: str | None) -> tuple[Settings, str | None]:
     try:
         settings = read_settings(seen.raw, {})
     except ConfigurationError as error:
-        raise ProxyAnswerError(f"the proxy's answer: {error.found}", "see that the URL is a LiteLLM proxy's") from None
+        raise ProxyError(f"the proxy's answer: {error.found}", "see that the URL is a LiteLLM proxy's") from None
     remarks = seen.remarks if seen.version else (*seen.remarks, "the proxy does not tell its release: say --release")
     return settings.also(remarks, complete=seen.complete), seen.version
 
 
 def report_chains(proxy: ProxyConfig) -> Answer:
-    """Judge every chain.
-
-    Args:
-        proxy: the proxy.
-
-    Returns:
-        What each chain is worth.
-    """
+    """Judge every chain."""
     judgements = judge(proxy.settings, proxy.release)
     dead = [found for found in judgements if found.dead(proxy.rules)]
     revived = [found for found in dead if not found.dead(Rules.CONTRACT)]
@@ -134,15 +127,7 @@ def report_chains(proxy: ProxyConfig) -> Answer:
 
 
 def report_request(proxy: ProxyConfig, request: Request) -> Answer:
-    """Walk one request through the steps.
-
-    Args:
-        proxy: the proxy.
-        request: the name and the caller.
-
-    Returns:
-        The steps, stock beside patched.
-    """
+    """Walk one request through the steps."""
     explanation = explain(proxy.settings, proxy.release, request)
     who = caller_words(request.team_id, admin=request.admin)
     dead = explanation.loses and proxy.rules is Rules.UPSTREAM
@@ -157,9 +142,6 @@ def report_log(proxy: ProxyConfig | None, tally: Tally) -> Answer:
     Args:
         proxy: the proxy that wrote it, if its configuration was given.
         tally: what was counted.
-
-    Returns:
-        The numbers, and the chains.
     """
     helpers = {name: rescues(proxy.settings, proxy.release, name) if proxy else () for name in tally.groups}
     end = f"{tally.groups.total() + tally.others} failed lookup(s) in {tally.lines} line(s)"

@@ -55,9 +55,6 @@ class Settings:
         Args:
             remarks: remarks that go before the others.
             complete: whether all deployments were seen.
-
-        Returns:
-            The settings.
         """
         return replace(self, remarks=(*remarks, *self.remarks), complete=self.complete and complete)
 
@@ -68,9 +65,6 @@ def read_settings(raw: object, environ: Mapping[str, str]) -> Settings:
     Args:
         raw: the whole configuration, as YAML gives it.
         environ: where ``os.environ/NAME`` is looked up.
-
-    Returns:
-        The settings.
 
     Raises:
         ConfigurationError: it is not what LiteLLM takes; says where, and never what stands there.

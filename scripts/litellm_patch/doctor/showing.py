@@ -35,9 +35,6 @@ _RULES = {Rules.UPSTREAM: "stock", Rules.CONTRACT: "patched"}
 def printable(text: str) -> str:
     """A text on one line, whatever names it holds.
 
-    Args:
-        text: any text.
-
     Returns:
         The text with escapes for what no terminal should be sent.
     """
@@ -50,14 +47,7 @@ def cell(text: str, style: str = "") -> Text:
 
 
 def chain_table(judgements: Iterable[Judgement]) -> Table:
-    """A row a chain.
-
-    Args:
-        judgements: what each is worth.
-
-    Returns:
-        The table.
-    """
+    """A row a chain."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
     for heading in ("chain", "its key is", "reached on stock by", "with the patch by", "verdict"):
         table.add_column(heading, overflow="fold")
@@ -80,14 +70,7 @@ def chain_table(judgements: Iterable[Judgement]) -> Table:
 
 
 def explanation_table(explanation: Explanation) -> Table:
-    """Stock beside patched, a step a line.
-
-    Args:
-        explanation: one request by both rules.
-
-    Returns:
-        The table.
-    """
+    """Stock beside patched, a step a line."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for rules in Rules:
         table.add_column(_RULES[rules], overflow="fold", ratio=1)
@@ -104,9 +87,6 @@ def log_table(tally: Tally, helpers: Mapping[str, Sequence[Rescue]] | None, most
         tally: what was counted.
         helpers: the chains that would have served each group; ``None`` if the configuration is not known.
         most: how many rows; scripts get all.
-
-    Returns:
-        The table.
     """
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     table.add_column("errors", justify="right")
@@ -128,27 +108,13 @@ def _rescue(rescue: Rescue) -> str:
 
 
 def rescue_as_data(rescue: Rescue) -> dict[str, Any]:
-    """A chain that would have served, for ``--json``.
-
-    Args:
-        rescue: the chain.
-
-    Returns:
-        One object.
-    """
+    """A chain that would have served, for ``--json``."""
     targets = list(rescue.targets)
     return {"list": rescue.kind.value, "key": rescue.key, "targets": targets, "team": rescue.team_id}
 
 
 def chains_as_data(judgements: Sequence[Judgement]) -> list[dict[str, Any]]:
-    """The chains for ``--json``.
-
-    Args:
-        judgements: what each is worth.
-
-    Returns:
-        One object a chain.
-    """
+    """The chains for ``--json``."""
     return [
         {
             "list": found.kind.value,
@@ -170,14 +136,7 @@ def chains_as_data(judgements: Sequence[Judgement]) -> list[dict[str, Any]]:
 
 
 def explanation_as_data(explanation: Explanation) -> dict[str, Any]:
-    """A walk for ``--json``.
-
-    Args:
-        explanation: one request by both rules.
-
-    Returns:
-        One object.
-    """
+    """A walk for ``--json``."""
     return {
         "model": explanation.request.model,
         "team": explanation.request.team_id,
@@ -199,14 +158,7 @@ def explanation_as_data(explanation: Explanation) -> dict[str, Any]:
 
 
 def disagreement_table(disagreements: Iterable[Disagreement]) -> Table:
-    """A row a request for which a real Router did something else.
-
-    Args:
-        disagreements: the requests.
-
-    Returns:
-        The table.
-    """
+    """A row a request for which a real Router did something else."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for heading in ("request", "list", "answered, says the doctor, by", "answered by"):
         table.add_column(heading, overflow="fold")
@@ -217,14 +169,7 @@ def disagreement_table(disagreements: Iterable[Disagreement]) -> Table:
 
 
 def disagreements_as_data(disagreements: Iterable[Disagreement]) -> list[dict[str, Any]]:
-    """The same for ``--json``.
-
-    Args:
-        disagreements: the requests.
-
-    Returns:
-        One object a request.
-    """
+    """The same for ``--json``."""
     return [
         {
             "request": _reach(found.reach),

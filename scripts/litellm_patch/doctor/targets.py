@@ -49,9 +49,6 @@ class Names:
         Args:
             name: the target.
             reaches: the requests that reach the chain.
-
-        Returns:
-            The target, and those callers.
         """
         callers = dict.fromkeys((reach.team_id, reach.admin) for reach in reaches)
         if not self.settings.complete and not self.known(name):

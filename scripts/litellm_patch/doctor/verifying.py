@@ -108,9 +108,6 @@ def python_of(target: Path) -> Path:
     Args:
         target: a virtual or conda environment, or an interpreter.
 
-    Returns:
-        The interpreter.
-
     Raises:
         VerificationError: there is none.
     """
@@ -130,9 +127,6 @@ def ask_interpreter(python: Path, question: dict[str, Any]) -> Sequence[int | No
     Args:
         python: the interpreter.
         question: see ``real_router.answers_of``.
-
-    Returns:
-        Its answers.
 
     Raises:
         VerificationError: it does not run, has no litellm, or its Router refuses the configuration.

@@ -64,9 +64,6 @@ _INFERRED = (("openai", ("gpt-", "o1", "o3", "o4", "text-embedding-")), ("anthro
 def refuses_internal_targets(version: Version) -> bool:
     """Whether a release's check of access to fallback targets refuses a team its own model by the internal name.
 
-    Args:
-        version: the release.
-
     Returns:
         Whether it does, where the check is on and the key or the team is limited to names.
     """

@@ -184,11 +184,6 @@ def routed(config: Config, request: Request, release: Routing) -> tuple[Deployme
 
     An alias is followed once. A name that nothing serves is routed to the first target of ``{"*": [...]}`` instead.
 
-    Args:
-        config: the Router's configuration.
-        request: the caller's name and team.
-        release: how this release routes.
-
     Returns:
         The deployments, empty where routing finds none that the caller may use.
     """
@@ -283,9 +278,6 @@ def derived_names(config: Config, request: Request, release: Routing, failed_at:
         request: the caller's name and team.
         release: how this release routes.
         failed_at: the internal name of the deployment that failed; it comes before those of its siblings.
-
-    Returns:
-        The names, each once.
     """
     served = routed(config, request, release)
     target = config.aliases.get(request.model)
@@ -306,12 +298,6 @@ def find_chain(
     config: Config, kind: Kind, names: Sequence[str], release: Routing
 ) -> tuple[str | None, tuple[str, ...] | None]:
     """The chain that a list holds for a request's names.
-
-    Args:
-        config: the Router's configuration.
-        kind: which of the three lists.
-        names: the request's names, in order.
-        release: how this release matches keys.
 
     Returns:
         The name that found the chain (``*`` for the catch-all) and its targets, or a pair of ``None``.

@@ -10,8 +10,8 @@ from litellm_patch.errors import (
     DeniedReleaseError,
     DriftedError,
     FixedUpstreamError,
-    PatchedWheelError,
     UnsupportedReleaseError,
+    WheelError,
 )
 from litellm_patch.patching.files import sha256
 from litellm_patch.patching.finding import Target, find_target
@@ -106,9 +106,6 @@ def status(folder: Path, ledger: Ledger) -> Status:
         folder: What `find_target` takes.
         ledger: The releases that are supported.
 
-    Returns:
-        The state, by hashes lock.
-
     Raises:
         LitellmPatchError: There is not exactly one litellm that says its release.
         OSError: A file cannot be read.
@@ -127,7 +124,7 @@ def _change_to(folder: Path, ledger: Ledger, goal: State, option: str | None = N
     target = find_target(folder)
     release = ledger.find(target.version)
     series = release.series(option)
-    built_in = PatchedWheelError(
+    built_in = WheelError(
         f"litellm in {target.package} was installed from the patched wheel {target.version}",
         f"install the stock release instead: pip install 'litellm==={release.version}'",
     )

@@ -13,9 +13,6 @@ if TYPE_CHECKING:
 def sha256(data: bytes) -> str:
     """Give the sha256 of some bytes.
 
-    Args:
-        data: The bytes.
-
     Returns:
         The hash as the ledger has it: 64 lower-case hex digits.
     """

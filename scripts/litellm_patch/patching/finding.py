@@ -15,13 +15,7 @@ from urllib.parse import unquote, urlsplit
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from litellm_patch.errors import (
-    ArchiveError,
-    EditableInstallError,
-    NoLitellmError,
-    SeveralLitellmError,
-    UnknownVersionError,
-)
+from litellm_patch.errors import TargetError
 from litellm_patch.patching.interpreter import is_environment, is_interpreter, places_of
 from litellm_patch.patching.ledger import load_toml
 from litellm_patch.patching.record import MARKER_NAME
@@ -73,9 +67,9 @@ def find_packages(place: Path) -> list[Path]:
         The package folders, each once however many links lead to it; at least one.
 
     Raises:
-        NoLitellmError: There is none.
-        EditableInstallError: There is only the trace of an editable install.
-        ArchiveError: The place is a zipapp.
+        TargetError: There is none.
+        TargetError: There is only the trace of an editable install.
+        TargetError: The place is a zipapp.
         OSError: A folder cannot be read.
     """
     # a symlinked package must keep its own path: its metadata is beside the link
@@ -83,12 +77,12 @@ def find_packages(place: Path) -> list[Path]:
     if place.is_dir() or is_interpreter(place):
         places = [place] if place.is_dir() else places_of(place)
     elif zipfile.is_zipfile(place):
-        raise ArchiveError(
+        raise TargetError(
             f"{place} is a zipapp or another archive, whose files cannot be replaced one by one",
             "patch the folder that it is built from, and build it again",
         )
     else:
-        raise NoLitellmError(f"{place} is not a folder", _NAME_ONE)
+        raise TargetError(f"{place} is not a folder", _NAME_ONE)
     sites = [site for folder in places if folder.is_dir() for site in _sites(folder)]
     found: dict[Path, Path] = {}
     for site in sites:
@@ -96,7 +90,7 @@ def find_packages(place: Path) -> list[Path]:
             found.setdefault((site / NAME).resolve(), site / NAME)
     if not found:
         _refuse_editable(sites)
-        raise NoLitellmError(f"found no litellm package in {place}", _NAME_ONE)
+        raise TargetError(f"found no litellm package in {place}", _NAME_ONE)
     return list(found.values())
 
 
@@ -106,22 +100,19 @@ def find_target(place: Path) -> Target:
     Args:
         place: What `find_packages` takes.
 
-    Returns:
-        The litellm that was found.
-
     Raises:
-        NoLitellmError: There is none.
-        SeveralLitellmError: There are several.
-        EditableInstallError: There is only the trace of an editable install.
-        ArchiveError: The place is a zipapp.
-        UnknownVersionError: It does not say which release it is.
+        TargetError: There is none.
+        TargetError: There are several.
+        TargetError: There is only the trace of an editable install.
+        TargetError: The place is a zipapp.
+        TargetError: It does not say which release it is.
         OSError: A file cannot be read.
     """
     found = find_packages(place)
     if len(found) > 1:
         places = ", ".join(map(str, found[:_SHOWN]))
         more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-        raise SeveralLitellmError(
+        raise TargetError(
             f"found {len(found)} litellm packages, expected one: {places}{more}", "name one of them, or say --all"
         )
     (package,) = found
@@ -162,7 +153,7 @@ def _refuse_editable(sites: Iterable[Path]) -> None:
             except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
                 continue
             if source:
-                raise EditableInstallError(
+                raise TargetError(
                     f"{site} has litellm as an editable install of {source}",
                     "name that folder, if its files may be changed, or install a release",
                 )
@@ -177,7 +168,7 @@ def _release_of(package: Path) -> tuple[Path | None, Version]:
     dist_infos = sorted(package.parent.glob(_DIST_INFO))
     if len(dist_infos) > 1:
         names = ", ".join(path.name for path in dist_infos)
-        raise UnknownVersionError(f"{package} has several releases beside it: {names}", "reinstall litellm")
+        raise TargetError(f"{package} has several releases beside it: {names}", "reinstall litellm")
     try:
         if dist_infos:
             source = dist_infos[0] / "METADATA"
@@ -190,7 +181,7 @@ def _release_of(package: Path) -> tuple[Path | None, Version]:
                 text = _stated_version(source)
         version = Version(text or "")
     except (FileNotFoundError, InvalidVersion, RecursionError, SyntaxError, ValueError) as error:
-        raise UnknownVersionError(
+        raise TargetError(
             f"the release of {package} cannot be read from {source}: {error}", "reinstall litellm, or restore that file"
         ) from error
     return (dist_infos[0] if dist_infos else None), version

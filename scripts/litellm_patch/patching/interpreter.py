@@ -7,7 +7,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from litellm_patch.errors import NoLitellmError
+from litellm_patch.errors import TargetError
 
 _MARKERS = ("pyvenv.cfg", "conda-meta")
 _NAME = re.compile(r"(python|pypy)[\d.]*t?(\.exe)?", re.ASCII | re.IGNORECASE)
@@ -18,9 +18,6 @@ _ASK = ("-I", "-S", "-c", "import site; print(*site.getsitepackages(), site.getu
 
 def is_environment(folder: Path) -> bool:
     """Tell whether a folder is a virtual or a conda environment.
-
-    Args:
-        folder: Any path.
 
     Returns:
         Whether it has what marks one.
@@ -50,7 +47,7 @@ def places_of(python: Path) -> list[Path]:
         The environment that it belongs to; for one outside of any, its folders for packages, which need not exist.
 
     Raises:
-        NoLitellmError: It does not run.
+        TargetError: It does not run.
     """
     environment = python.parent.parent
     for folder in (environment, python.parent):  # on Windows, conda has python.exe at the top
@@ -59,7 +56,5 @@ def places_of(python: Path) -> list[Path]:
     try:
         done = subprocess.run([python, *_ASK], capture_output=True, timeout=_TIMEOUT, check=True)  # noqa: S603
     except (OSError, subprocess.SubprocessError) as error:
-        raise NoLitellmError(
-            f"{python} does not run as a Python interpreter: {error}", "name a folder instead"
-        ) from error
+        raise TargetError(f"{python} does not run as a Python interpreter: {error}", "name a folder instead") from error
     return [Path(line) for line in os.fsdecode(done.stdout).splitlines()]

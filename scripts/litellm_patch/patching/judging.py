@@ -164,13 +164,6 @@ class Tree:
 def read_tree(target: Target, release: Release) -> Tree:
     """Read all that the patch of a release touches.
 
-    Args:
-        target: Where the litellm is.
-        release: Its entry of the ledger.
-
-    Returns:
-        The files with their content.
-
     Raises:
         OSError: A file cannot be read.
     """

@@ -25,8 +25,8 @@ from litellm_patch.errors import (
     FixedUpstreamError,
     LedgerError,
     PatchError,
-    UnknownOptionError,
     UnsupportedReleaseError,
+    WheelError,
 )
 from litellm_patch.patching.patchfile import FilePatch, is_safe_path, parse_patch
 
@@ -217,12 +217,12 @@ class Release(Step):
             The patch of this release, and the optional one if it was named.
 
         Raises:
-            UnknownOptionError: There is no such optional patch.
+            WheelError: There is no such optional patch.
         """
         if option is None:
             return (self,)
         if option not in self.options:
-            raise UnknownOptionError(
+            raise WheelError(
                 f"litellm {self.version} has no optional patch {option!r}",
                 f"name one of: {', '.join(self.options)}" if self.options else "leave it out",
             )
@@ -264,9 +264,6 @@ class Ledger:
         Args:
             version: The release that was found in a target, maybe with the local version of a patched wheel.
 
-        Returns:
-            Its entry.
-
         Raises:
             DeniedReleaseError: The release must not be used.
             FixedUpstreamError: The release has the fix of its own.
@@ -301,9 +298,6 @@ class Ledger:
 
     def ruled_out(self, version: Version) -> str | None:
         """Tell why a release gets no entry, whatever the index says.
-
-        Args:
-            version: The release.
 
         Returns:
             The reason, or None if nothing is known against it.
@@ -348,12 +342,6 @@ def bundled_folder() -> Path:
 def load_toml(path: Path) -> dict[str, Any]:
     """Read a TOML file.
 
-    Args:
-        path: The file.
-
-    Returns:
-        Its content.
-
     Raises:
         ValueError: The file is not TOML, or not UTF-8.
         OSError: The file cannot be read.
@@ -368,9 +356,6 @@ def load_ledger(folder: Path, *, draft: bool = False) -> Ledger:
     Args:
         folder: The folder that holds `releases.toml` and the patches that it names.
         draft: Whether it may lack supported releases so far.
-
-    Returns:
-        The ledger.
 
     Raises:
         LedgerError: The ledger is missing, is not TOML, or breaks its schema; says which key, and where.
@@ -399,9 +384,6 @@ def load_by_hand(folder: Path) -> Ledger:
 
     Args:
         folder: The folder that holds `releases.toml`, which may lack `releases`, or be missing.
-
-    Returns:
-        A ledger without releases.
 
     Raises:
         LedgerError: The ledger is not TOML, or this part of it breaks the schema.

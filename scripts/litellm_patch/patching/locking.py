@@ -26,9 +26,6 @@ def lock(package: Path) -> Iterator[None]:
     The lock is a file in the folder for temporary files, named after the package's real path: the package's own folder
     must hold nothing that its installer does not know. It goes with the lock; one that a killed process leaves is free.
 
-    Args:
-        package: The package folder.
-
     Yields:
         While the lock is held.
 
@@ -55,9 +52,6 @@ def lock(package: Path) -> Iterator[None]:
 
 def lock_file(package: Path) -> Path:
     """Tell where the lock of a package is.
-
-    Args:
-        package: The package folder.
 
     Returns:
         A path that is the same whichever links lead to the package.

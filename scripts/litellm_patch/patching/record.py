@@ -37,9 +37,6 @@ class Marker:
 def read_marker(data: bytes) -> Marker | None:
     """Read a marker.
 
-    Args:
-        data: The content of its file.
-
     Returns:
         The marker, or None if it is damaged.
     """

@@ -68,9 +68,6 @@ def sweep(folders: Iterable[Path]) -> bool:
     Args:
         folders: The folders that a patch touches.
 
-    Returns:
-        Whether there was something.
-
     Raises:
         OSError: Something cannot be removed.
     """

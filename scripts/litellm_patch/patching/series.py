@@ -20,9 +20,6 @@ def read_series(series: Sequence[Step]) -> list[tuple[Step, Mapping[str, FilePat
     Args:
         series: The patches of one release, in the order in which they are applied.
 
-    Returns:
-        Each with its content.
-
     Raises:
         PatchError: One is damaged, or the ledger speaks of other files or hunks.
         OSError: One cannot be read.

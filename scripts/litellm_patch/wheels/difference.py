@@ -44,9 +44,6 @@ def stock_files(release: Release, wheel: Path | None, cache: Path) -> Mapping[st
 def advice(release: Release) -> str:
     """Tell how to get what a difference is shown against.
 
-    Args:
-        release: The release.
-
     Returns:
         What to do, as an imperative.
     """
@@ -55,11 +52,6 @@ def advice(release: Release) -> str:
 
 def differences(tree: Tree, release: Release, stock: Mapping[str, bytes]) -> list[str]:
     """Show the edits of a drifted tree.
-
-    Args:
-        tree: What was found.
-        release: Its release.
-        stock: Its stock files, by path.
 
     Returns:
         The lines of a unified diff, without line ends: from the stock file or a patched one, whichever is nearest.

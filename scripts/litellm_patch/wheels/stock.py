@@ -25,14 +25,7 @@ _NOTE = "wheel.json"  # where the files came from, and their hashes; null for a 
 
 
 def default_cache(patches: Path) -> Path:
-    """Tell where the stock files are kept unless a folder is named.
-
-    Args:
-        patches: The patches folder.
-
-    Returns:
-        A folder beside it.
-    """
+    """Tell where the stock files are kept unless a folder is named."""
     return patches.absolute().parent / ".cache" / "stock"
 
 

@@ -17,7 +17,7 @@ from packaging.tags import sys_tags
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from packaging.version import Version
 
-from litellm_patch.errors import IndexFailureError, NoWheelError, OutputExistsError, PatchedWheelError, WheelError
+from litellm_patch.errors import IndexFailureError, WheelError
 from litellm_patch.patching.files import sha256, write_whole
 from litellm_patch.patching.finding import NAME
 from litellm_patch.patching.judging import SourceFile, State
@@ -59,7 +59,7 @@ def make_wheels(
     given = Path(what) if what.endswith(".whl") else None
     version = _stated_version(given) if given else Version(what)
     if is_patched_wheel(version):
-        raise PatchedWheelError(f"{what} is a patched wheel already", "install it, or name the stock wheel or release")
+        raise WheelError(f"{what} is a patched wheel already", "install it, or name the stock wheel or release")
     release = ledger.find(version)
     series = release.series(option)
     for name in _chosen(release, given, platform):
@@ -87,13 +87,13 @@ def put_wheel(path: Path, wheel: bytes, *, force: bool) -> bool:
         False if the file had this content already, and was left alone.
 
     Raises:
-        OutputExistsError: Something else is in the way.
+        WheelError: Something else is in the way.
         OSError: It cannot be written; what was there is as it was.
     """
     if path.is_file() and path.read_bytes() == wheel:
         return False
     if path.exists() and not force:
-        raise OutputExistsError(f"{path} exists, with other bytes", "move it away, or say --force")
+        raise WheelError(f"{path} exists, with other bytes", "move it away, or say --force")
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, wheel)
     return True
@@ -133,7 +133,7 @@ def _chosen(release: Release, given: Path | None, platform: str | None) -> list[
         chosen = [name for name in names if best in tags[name]]
     if not chosen:
         offered = sorted({tag.platform for name in names for tag in tags[name]})
-        raise NoWheelError(
+        raise WheelError(
             f"no wheel of litellm {release.version} is for {platform or 'this Python'}",
             f"name one with --platform: {', '.join(offered)}",
         )

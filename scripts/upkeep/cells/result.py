@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
+from litellm_patch.patching.files import write_whole
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
@@ -87,9 +89,7 @@ def write_result(folder: Path, result: CellResult) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{result.litellm}-py{result.python}.json"
-    beside = path.with_suffix(".new")
-    beside.write_text(json.dumps(asdict(result), indent=1) + "\n", encoding="utf-8")
-    beside.replace(path)
+    write_whole(path, (json.dumps(asdict(result), indent=1) + "\n").encode())
 
 
 def read_results(paths: Iterable[Path]) -> list[CellResult]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 from packaging.version import Version
 
+from litellm_patch.patching.files import write_whole
 from litellm_patch.patching.ledger import bundled_folder, load_ledger
 from upkeep.cells.environment import ROOT
 from upkeep.cells.result import CellResult, patched_files, read_results
@@ -20,7 +21,7 @@ from upkeep.errors import UpkeepError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from litellm_patch.patching.ledger import Ledger
+from litellm_patch.patching.ledger import Ledger
 
 RESULTS = "docs/compatibility.json"
 PAGE = "docs/compatibility.md"
@@ -140,9 +141,7 @@ def _write(root: Path, files: Mapping[str, str]) -> None:
     for name, text in files.items():
         path = root / name
         path.parent.mkdir(exist_ok=True)
-        beside = path.with_name(f".{path.name}.new")
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(path)
+        write_whole(path, text.encode())
 
 
 def _holds(path: Path, text: str) -> bool:

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from litellm_patch.patching.files import write_whole
 from upkeep.errors import UpkeepError
 
 if TYPE_CHECKING:
@@ -49,10 +50,8 @@ def write_verdicts(path: Path, verdicts: Sequence[MutantVerdict]) -> None:
         verdicts: one for each mutant of a release.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(".new")
     lines = ",\n".join(json.dumps(vars(verdict)) for verdict in verdicts)
-    beside.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
-    beside.replace(path)
+    write_whole(path, f"[\n{lines}\n]\n".encode())
 
 
 def read_verdicts(path: Path) -> list[MutantVerdict]:
