@@ -90,7 +90,8 @@ class World:
     @property
     def failing(self) -> Mapping[str, Failure]:
         """How deployments fail, for the model."""
-        return {name: FAILURES[behaviour] for name, behaviour in self.behaviours.items()}
+        streamed = {Behaviour.REFUSAL: Failure.REFUSED_STREAM} if self.call == "messages-stream" else {}
+        return {name: {**FAILURES, **streamed}[behaviour] for name, behaviour in self.behaviours.items()}
 
 
 @st.composite
