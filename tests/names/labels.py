@@ -112,11 +112,9 @@ def _of_the_outcome(world: World, release: Routing) -> Iterator[str]:
         for deployment in [pick(world.pick)(served)] if served else []:
             if deployment.id in world.behaviours:
                 yield f"{world.call}: {world.behaviours[deployment.id].value}"
-            what = {
-                Failure.CUT: "cut answer",
-                Failure.REFUSED: "refusal",
-                Failure.REFUSED_STREAM: "refusal",
-            }.get(world.failing.get(deployment.id, Failure.ERROR))
+            what = {Failure.CUT: "cut answer", Failure.REFUSED: "refusal"}.get(
+                world.failing.get(deployment.id, Failure.ERROR)
+            )
             if what:
                 yield f"{what} {'delivered' if group in outcome.delivered else 'recovered'}"
 

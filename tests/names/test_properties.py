@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, assume, event, example, given, settings
 from hypothesis import strategies as st
 
-from litellm_patch.model.names import GATED, Config, Deployment, Kind, Outcome, Request, Rules, predict
+from litellm_patch.model.names import Config, Deployment, Failure, Kind, Outcome, Request, Rules, predict
 from tests.names.checks import check_the_answer, check_the_calls, check_the_error, check_the_teams
 from tests.names.choosing import pick
 from tests.names.labels import labels
@@ -163,7 +163,7 @@ async def test_the_router_does_what_the_model_says(world: World, rules: Rules, p
 def _check_what_stock_does(world: World, outcome: Outcome) -> None:
     """A request that stock answers without asking a gate is answered, as far as ``max_fallbacks`` reaches."""
     today = predict(world.config, world.request, release(), Rules.UPSTREAM, world.failing, pick=pick(world.pick))
-    asked_a_gate = GATED & {world.failing.get(hit) for hit in (*today.hit, *outcome.hit)}
+    asked_a_gate = {Failure.CUT, Failure.REFUSED} & {world.failing.get(hit) for hit in (*today.hit, *outcome.hit)}
     if today.answered_by and not asked_a_gate and len(outcome.called) <= world.config.max_fallbacks:
         assert outcome.answered_by
 

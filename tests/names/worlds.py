@@ -90,8 +90,7 @@ class World:
     @property
     def failing(self) -> Mapping[str, Failure]:
         """How deployments fail, for the model."""
-        streamed = {Behaviour.REFUSAL: Failure.REFUSED_STREAM} if self.call == "messages-stream" else {}
-        return {name: {**FAILURES, **streamed}[behaviour] for name, behaviour in self.behaviours.items()}
+        return {name: FAILURES[behaviour] for name, behaviour in self.behaviours.items()}
 
 
 @st.composite

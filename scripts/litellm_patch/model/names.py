@@ -42,7 +42,6 @@ class Failure(Enum):
     CONTENT_POLICY = "content policy violation"
     CUT = "answer cut by a content filter"
     REFUSED = "safeguard refusal"
-    REFUSED_STREAM = "safeguard refusal in a stream"
     BROKEN = "stream broken before its first text"
 
     @property
@@ -51,10 +50,6 @@ class Failure(Enum):
         if self is Failure.CONTEXT_WINDOW:
             return Kind.CONTEXT_WINDOW
         return Kind.GENERAL if self in (Failure.ERROR, Failure.BROKEN) else Kind.CONTENT_POLICY
-
-
-GATED = frozenset({Failure.CUT, Failure.REFUSED, Failure.REFUSED_STREAM})
-"""What is an answer unless a chain can better it."""
 
 
 @dataclass(frozen=True)
@@ -524,7 +519,6 @@ class _BrokenStream:
     model: str
     depth: int
     deployment: str | None
-    kind: Kind
 
 
 @dataclass
@@ -547,7 +541,7 @@ class _Walk:
             # the walk took it for an answer; whoever reads it falls back from where it came from
             if self.release.streams_forget_attempts:
                 self.attempted.clear()
-            result = self.fall_back(result.model, result.depth, result.kind, result.deployment)
+            result = self.fall_back(result.model, result.depth, Kind.GENERAL, result.deployment)
         return Outcome(result, tuple(self.called), tuple(self.lookups), tuple(self.delivered), tuple(self.hit))
 
     def call(self, model: str, depth: int) -> frozenset[str] | _BrokenStream:
@@ -562,12 +556,11 @@ class _Walk:
             return frozenset(d.model_name for d in answering)
         failure = next((self.failing[d.id] for d in candidates), Failure.ERROR)
         deployment = candidates[0].model_name if candidates else None
-        forgets = failure is Failure.REFUSED_STREAM and self.release.streams_forget_attempts
-        if failure in GATED and not self.recoverable(model, failure, depth, deployment, forgets=forgets):
+        if failure is Failure.BROKEN:
+            return _BrokenStream(model, depth, deployment)
+        if failure in (Failure.CUT, Failure.REFUSED) and not self.recoverable(model, failure, depth, deployment):
             self.delivered.append(model)
             return frozenset(d.model_name for d in candidates)
-        if failure is Failure.BROKEN or forgets:
-            return _BrokenStream(model, depth, deployment, failure.kind)
         return self.fall_back(model, depth, failure.kind, deployment)
 
     def fall_back(self, model: str, depth: int, kind: Kind, deployment: str | None) -> frozenset[str] | _BrokenStream:
@@ -596,18 +589,15 @@ class _Walk:
                 return answer
         return frozenset()
 
-    def recoverable(self, model: str, failure: Failure, depth: int, deployment: str | None, *, forgets: bool) -> bool:
+    def recoverable(self, model: str, failure: Failure, depth: int, deployment: str | None) -> bool:
         """Whether a cut or refused answer is turned into an error, as a chain can take over."""
-        if forgets:
-            blank = replace(self, attempted={model, self.request.model})
-            return blank.recoverable(model, failure, depth, deployment, forgets=False)
-        if failure is not Failure.CUT and not self.release.refusals_fall_back:
+        if failure is Failure.REFUSED and not self.release.refusals_fall_back:
             return False
         if self.configured(Kind.CONTENT_POLICY):
             return self.promising(model, Kind.CONTENT_POLICY, depth, deployment)
         if _catch_alls(self.config, Kind.GENERAL):
             return True
-        return failure is not Failure.CUT and self.promising(model, Kind.GENERAL, depth, deployment)
+        return failure is Failure.REFUSED and self.promising(model, Kind.GENERAL, depth, deployment)
 
     def promising(self, model: str, kind: Kind, depth: int, deployment: str | None) -> bool:
         """Whether stock finds a chain and, where the release looks, a target not called yet; or a derived one fires."""
