@@ -188,6 +188,25 @@ def demo(session: nox.Session) -> None:
     run_room(session, "demo")
 
 
+@nox.session(default=False)
+def release(session: nox.Session) -> None:
+    """Build what is released, twice, and try it as installed; ``-- --dry-run`` does all that needs no remote."""
+    install(session, "test", "release")
+    session.run("python", "-m", "upkeep", "releases", "check", "--offline", env=PATHS)
+    session.run("pytest", "--quiet", "tests/documents", "tests/rooms", env=PATHS)
+    run_room(session, "release", "--output", ".cache/release")
+
+
+@nox.session(default=False)
+def lowest(session: nox.Session) -> None:
+    """Test the tool with the oldest versions of what it depends on."""
+    session.install("--resolution", "lowest-direct", "-e", ".[wheel,proxy]")
+    session.install(*nox.project.dependency_groups(PYPROJECT, "test", "matrix"))
+    session.install("--resolution", "lowest-direct", "-e", ".[wheel,proxy]")
+    folders = (f"tests/{folder}" for folder in QUICK)
+    session.run("pytest", "--numprocesses=auto", *session.posargs, *folders, env=PATHS)
+
+
 def need_cargo(session: nox.Session) -> None:
     """Skip a session that builds the compiled Router where there is no Rust; on a CI that is an error."""
     if shutil.which("cargo") is None:

@@ -30,6 +30,7 @@ _ROOMS = {
     "proxy": "upkeep.proxy.command",
     "bench": "upkeep.bench.command",
     "demo": "upkeep.demo.command",
+    "release": "upkeep.release.command",
     "pictures": "upkeep.pictures.command",
 }
 _SHARD = re.compile(r"([1-9][0-9]*)/([1-9][0-9]*)")

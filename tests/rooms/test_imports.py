@@ -18,7 +18,18 @@ SOURCES = sorted(path for path in (*SCRIPTS.rglob("*.py"), *(ROOT / "tests").rgl
 # from the top of the house to its floor: a room imports itself and those after it
 SHIPPED = ("cli", "commands", "doctor", "model", "wheels", "patching", "output", "errors")
 KEPT = (
-    *("port", "upstream", "pictures", "demo", "bench", "mutants", "proxy", "cells", "releases", "compiled", "proof"),
+    "release",
+    "port",
+    "upstream",
+    "pictures",
+    "demo",
+    "bench",
+    "mutants",
+    "proxy",
+    "cells",
+    "releases",
+    "compiled",
+    "proof",
     "provider",
 )
 
