@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 
 CATCH_ALL = "*"
+_Walked = tuple["Kind", str | None, tuple[str, ...] | None]
 
 
 class Rules(Enum):
@@ -69,10 +70,8 @@ class Routing:
         refusals_fall_back: a safeguard refusal is an error where a chain can recover it; else it is always delivered.
         gates_skip_attempted: an answer that was cut or refused is delivered if its chain holds only targets that the
             request has called already.
-        context_window_falls_through: a context window list without a chain for a request leaves it to the general one;
-            with a chain, it goes before a client-side list.
-        admin_by_first_name: the name that such an admin's request must have of all deployments is the one that was sent
-            first, at a hop as well.
+        context_window_falls_through: only without a chain there, the general or the client-side list is asked.
+        admin_by_first_name: such an admin is held to the name that was sent first, at a hop as well.
         streams_forget_attempts: a stream that broke falls back without the record of what was called before it.
         original_in_any_bucket: a hop knows the original request's name whatever bucket the caller's metadata are in.
         providers: provider names that are stripped from a model group before its key is looked up.
@@ -165,7 +164,7 @@ class Request:
             bucket that is not the call's own: the Router notes the name in the one and looks for it in the other.
         failed: how its first call failed, if it has: it was routed by what the configuration was then.
         failed_at: the internal name of the deployment that failed then, if the Router still knows it.
-        sent: at a hop, the name that was sent first, where the release holds an admin to that.
+        sent: at a hop, the name that was sent first, if an admin is held to that.
     """
 
     model: str
@@ -334,9 +333,7 @@ def find_request_chain(
     return _walked(config, kind, release, rules, failure)[1:]
 
 
-def _walked(
-    config: Config, kind: Kind, release: Routing, rules: Rules, failure: FailedCall
-) -> tuple[Kind, str | None, tuple[str, ...] | None]:
+def _walked(config: Config, kind: Kind, release: Routing, rules: Rules, failure: FailedCall) -> _Walked:
     """The list that a failed call is looked up in at last, the name that found a chain there, and all targets."""
     client_side = failure.request.targets
     if client_side is not None and kind is not Kind.CONTEXT_WINDOW:
@@ -607,9 +604,8 @@ class _Walk:
             depth == 0 or not self.release.gates_skip_attempted or not self.attempted.issuperset(found[1])
         ):
             return True
-        if self.rules is Rules.UPSTREAM:
-            return False
-        return with_derived_chain(self.lists(), kind, self.release, failure, found) != found
+        derives = self.rules is Rules.CONTRACT
+        return derives and with_derived_chain(self.lists(), kind, self.release, failure, found) != found
 
     def configured(self, kind: Kind) -> bool:
         """Whether there is such a list: one that the request brings along counts even if it is empty."""
@@ -623,8 +619,8 @@ class _Walk:
 
     def resumes(self, model: str) -> bool:
         """Whether a hop is looked up by the name of the original request as well."""
-        remembered = self.request.remembered or self.release.original_in_any_bucket
-        return self.release.resumes_original and remembered and model != self.request.model
+        known = self.request.remembered or self.release.original_in_any_bucket
+        return self.release.resumes_original and known and model != self.request.model
 
     def lists(self) -> Config:
         """The configuration with the lists that the request brings along."""

@@ -159,9 +159,8 @@ def _plan(target: Target, series: Sequence[Step], tree: Tree, goal: State) -> di
         file.image.path: apply_series(file.image.path, file.data or b"", patches, reverse=reverse)
         for file in tree.files
     }
-    added = {file.image.path for file in tree.files if file.image.pre_image == ABSENT}
     changes: dict[Path, bytes | None] = {
-        file.path: None if reverse and file.image.path in added else wanted[file.image.path]
+        file.path: None if reverse and file.image.pre_image == ABSENT else wanted[file.image.path]
         for file in tree.files
         if wanted[file.image.path] != (file.data or b"")
     }

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 _SAFE_PATH = re.compile(r"litellm(-rust)?(/(?!\.{1,2}(/|$))[\w.+-]+)+", re.ASCII)
 _AFTER_HUNK = re.compile(r"$|@@ |diff |--- [a/]|-- $|\\")
-_NOTHING = "/dev/null"
 _MEND = "restore the patch from its repository, or reinstall litellm-patch"
 
 
@@ -39,11 +38,10 @@ class Hunk:
 
 @dataclass(frozen=True)
 class FilePatch:
-    """All hunks of one file, in file order; of a file that the patch adds, one, before which nothing is."""
+    """All hunks of one file, in file order; a file that the patch adds has one, with nothing before it."""
 
     path: str
     hunks: tuple[Hunk, ...]
-    is_new: bool = False
 
     def apply(self, data: bytes, offsets: Sequence[int], *, reverse: bool = False) -> bytes:
         """Apply every hunk at its recorded place.
@@ -83,8 +81,7 @@ def is_safe_path(path: str) -> bool:
         path: A path as in a patch, without `a/` or `b/`.
 
     Returns:
-        True for `litellm/...` and, in a source tree, `litellm-rust/...` of plain names, without `..`, backslash or
-        anything absolute.
+        True for `litellm/...` and `litellm-rust/...` of plain names, without `..`, backslash or anything absolute.
     """
     return _SAFE_PATH.fullmatch(path) is not None
 
@@ -113,9 +110,9 @@ def parse_patch(data: bytes, name: str) -> dict[str, FilePatch]:
     files: dict[str, FilePatch] = {}
     for part in parsed:
         path = part.target_file.removeprefix("b/")
-        is_new = part.source_file == _NOTHING
-        source = _NOTHING if is_new else f"a/{path}"
-        if (part.source_file, part.target_file) != (source, f"b/{path}") or not is_safe_path(path):
+        is_new = part.source_file == "/dev/null"
+        pair = (part.source_file if is_new else f"a/{path}", f"b/{path}")
+        if (part.source_file, part.target_file) != pair or not is_safe_path(path):
             raise PatchError(
                 f"{name}: {part.source_file} -> {part.target_file} is not a change of one file below a/litellm/", _MEND
             )
@@ -126,7 +123,7 @@ def parse_patch(data: bytes, name: str) -> dict[str, FilePatch]:
             end = max(line.diff_line_no or 0 for line in hunk)
             if not _AFTER_HUNK.match(lines[end]):
                 raise PatchError(f"{name}: line {end + 1} belongs to no hunk: {lines[end]!r}", _MEND)
-        files[path] = FilePatch(path, tuple(_hunk(hunk) for hunk in part), is_new)
+        files[path] = FilePatch(path, tuple(_hunk(hunk) for hunk in part))
         if is_new and (len(part) != 1 or files[path].hunks[0].before):
             raise PatchError(f"{name}: {path} is new, and must be added by one hunk", _MEND)
     if not files:
