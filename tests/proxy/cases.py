@@ -39,7 +39,7 @@ FIRST = Version("0")
 # from here on a proxy admin without a team is routed to a name that one team alone has
 ADMINS = Version("1.94")
 # from here on such an admin's hop is held to the name that was sent first, and reaches no other name of that team
-ADMINS_BY_FIRST_NAME = "1.110.0"
+ADMINS_BY_FIRST_NAME = Version("1.110.0")
 
 
 @dataclass(frozen=True)
