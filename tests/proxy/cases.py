@@ -154,7 +154,7 @@ CASES = (
         since=ADMINS,
         until=ADMINS_BY_FIRST_NAME,
     ),
-    # behind that, the chain fires as one under the name as sent would, and its target, another name, is not served: no case
+    # behind that the chain fires, but its target, another name, is not served: no case
     unchanged("admin, two teams' name", CHAT, "shared", 400, key="sk-master"),
     # settings of the request and of the key
     unchanged("client-side list", CHAT, "alone", 200, "alpha-alone", "alpha-backup", body={"fallbacks": ["backup"]}),
