@@ -23,6 +23,7 @@ _ROOMS = {
     "upstream": "upkeep.upstream.command",
     "upstream-tests": "upkeep.upstream.comparing",
     "cells": "upkeep.cells.command",
+    "compiled": "upkeep.compiled.command",
     "control": "upkeep.cells.control",
     "table": "upkeep.cells.table",
     "mutants": "upkeep.mutants.command",

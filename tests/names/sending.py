@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
@@ -14,7 +15,7 @@ from litellm.router_utils import fallback_event_handlers as handlers
 
 from tests.names.dice import DICE
 from tests.names.drawn import Seen
-from tests.names.release import core_class
+from tests.names.release import capabilities, core_class
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -81,10 +82,14 @@ def runner(max_fallbacks: int) -> Iterator[Runner]:
     """
     provider, walks = _Provider(), _Walks()
     providers = [{"provider": "drawn", "custom_handler": provider}]
+    if capabilities().python_matcher:
+        pause, logs = (core_class(), "_time_to_sleep_before_retry"), handlers
+    else:
+        pause, logs = (import_module("litellm.router_rust.core"), "_sleep_seconds"), litellm._logging
     with (
-        patch.object(core_class(), "_time_to_sleep_before_retry", lambda *_, **__: 0),
+        patch.object(*pause, lambda *_, **__: 0),
         patch.object(litellm, "custom_provider_map", providers),
-        patch.object(handlers, "verbose_router_logger", walks),
+        patch.object(logs, "verbose_router_logger", walks),
     ):
         litellm.utils.custom_llm_setup()
         yield Runner(max_fallbacks, provider, walks)

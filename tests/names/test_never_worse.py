@@ -92,7 +92,7 @@ async def _plain(sender: Runner, world: Drawn, pick: int, stock: Seen, after: Se
     calls = [called for called, _ in itertools.groupby(after.called)]
     if not release().tracks_attempts and len(set(calls)) < len(calls):
         return None  # on a circle a name finds one chain as it was sent and another at a hop
-    plain = written_out(world, after.walked, resumes_original=release().resumes_original)
+    plain = written_out(world, after.walked, release())
     return (await sender.run(plain, [pick]))[0] if plain else None
 
 

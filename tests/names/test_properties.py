@@ -120,8 +120,13 @@ a_fifth = settings(of_the_profile, max_examples=max(10, of_the_profile.max_examp
 
 
 def _fates() -> dict[str, list[Behaviour]]:
-    """What this release knows how to recover from: a broken stream of messages is the client's, without its gate."""
+    """What this release knows how to recover from: a broken stream of messages is the client's, without its gate.
+
+    And what the model knows: where a stream forgets what was called before it, a gate at a hop is asked twice, by other
+    rules each time. `test_readers` and `test_what_stays` have the streams that are refused at once.
+    """
     gone = set() if capabilities().stream_gate else {("messages-stream", Behaviour.BREAK_EARLY)}
+    gone |= {("messages-stream", Behaviour.REFUSAL)} if release().streams_forget_attempts else set()
     return {call: [fate for fate in fates if (call, fate) not in gone] for call, fates in FATES.items()}
 
 

@@ -28,6 +28,7 @@ KEPT = (
     "proxy",
     "cells",
     "releases",
+    "compiled",
     "proof",
     "provider",
 )

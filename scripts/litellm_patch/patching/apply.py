@@ -16,7 +16,7 @@ from litellm_patch.errors import (
 from litellm_patch.patching.files import sha256
 from litellm_patch.patching.finding import Target, find_target
 from litellm_patch.patching.judging import State, read_tree
-from litellm_patch.patching.ledger import is_patched_wheel
+from litellm_patch.patching.ledger import ABSENT, is_patched_wheel
 from litellm_patch.patching.locking import lock
 from litellm_patch.patching.record import Marker
 from litellm_patch.patching.replacing import remove_bytecode, replace_files, sweep
@@ -160,7 +160,9 @@ def _plan(target: Target, series: Sequence[Step], tree: Tree, goal: State) -> di
         for file in tree.files
     }
     changes: dict[Path, bytes | None] = {
-        file.path: wanted[file.image.path] for file in tree.files if wanted[file.image.path] != file.data
+        file.path: None if reverse and file.image.pre_image == ABSENT else wanted[file.image.path]
+        for file in tree.files
+        if wanted[file.image.path] != (file.data or b"")
     }
     marker = None if reverse or tree.record is None else _marker(series, tree)
     record = tree.with_record(wanted, marker)
