@@ -156,7 +156,7 @@ class _Reader:
             section = whole.get(place[:-1]) if place else whole
             for key in (*keys, "model_group_alias"):
                 if isinstance(section, Mapping) and section.get(key):
-                    self.remarks.append(f"{place}{key} is not read by LiteLLM: it belongs into {ROUTER}")
+                    self.remarks.append(f"{place}{key} is not read by LiteLLM: it belongs in {ROUTER}")
 
     def aliases(self, raw: object) -> Mapping[str, str]:
         place, found, unserved = f"{ROUTER}.model_group_alias", {}, []

@@ -266,7 +266,7 @@ class Ledger:
 
         Raises:
             DeniedReleaseError: The release must not be used.
-            FixedUpstreamError: The release has the fix of its own.
+            FixedUpstreamError: Upstream has fixed the release.
             UnsupportedReleaseError: The release is not in the ledger; names the nearest that are.
         """
         if is_patched_wheel(version):

@@ -76,7 +76,7 @@ def make_wheels(
 
 
 def put_wheel(path: Path, wheel: bytes, *, force: bool) -> bool:
-    """Write a wheel, unless it is there already.
+    """Write a wheel, unless it already exists with the same content.
 
     Args:
         path: Where it goes; its folder need not exist.
@@ -93,7 +93,7 @@ def put_wheel(path: Path, wheel: bytes, *, force: bool) -> bool:
     if path.is_file() and path.read_bytes() == wheel:
         return False
     if path.exists() and not force:
-        raise WheelError(f"{path} exists, with other bytes", "move it away, or say --force")
+        raise WheelError(f"{path} already exists with different content", "pass --force to replace it")
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, wheel)
     return True

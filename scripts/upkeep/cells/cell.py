@@ -46,7 +46,7 @@ def run_cell(
     Args:
         release: the ledger's entry of the release.
         folder: where the environments are, or go.
-        results: a folder for what came out, written only if both arms are as they must be.
+        results: a folder for what came out, written only if both arms passed.
         pytest_arguments: passed on to pytest.
         arms: `ARMS`, and `REBUILT` too where the Router is compiled: each test must come out there as on stock.
 
