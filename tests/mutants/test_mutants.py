@@ -105,6 +105,38 @@ def test_what_the_contract_warns_of_is_among_them(operator: str, change: tuple[s
     assert change in _changes(operator)
 
 
+SETS = """\
+def chain_of(names, found):
+    if found in ("a", "b") and isinstance(found, (str, dict)):
+        return frozenset((found, "c"))
+    try:
+        return {found, "d"}
+    except (LookupError, TypeError):
+        return dict.fromkeys(("e", *names))
+"""
+
+
+def test_neither_the_order_nor_the_repeats_of_a_set_are_changed() -> None:
+    """Nothing could notice, so nobody should have to say so."""
+    made = list(mutants("sample.py", "", SETS))
+    sequences = [m for m in made if m.operator in {"swap_steps", "repeat_an_element"}]
+
+    assert [(m.before, m.after) for m in sequences] == [("('e', *names)", "(*names, 'e')")]
+
+
+def test_what_is_left_out_of_a_set_is_missed() -> None:
+    left = {(m.before, m.after) for m in mutants("sample.py", "", SETS) if m.operator == "forget_an_element"}
+
+    assert left >= {
+        ("('a', 'b')", "('b',)"),
+        ("(str, dict)", "(str,)"),
+        ("(found, 'c')", "(found,)"),
+        ("{found, 'd'}", "{found}"),
+        ("(LookupError, TypeError)", "(LookupError,)"),
+        ("('e', *names)", "('e',)"),
+    }
+
+
 def test_a_mutant_runs_as_it_reads() -> None:
     code = next(m.code for m in _mutants() if m.operator == FORGET_A_HUNK)
     space: dict[str, object] = {}

@@ -94,11 +94,18 @@ def swap_steps(node: ast.AST, lines: Collection[int]) -> Iterator[ast.AST]:
 
 
 def forget_an_element(node: ast.AST, lines: Collection[int]) -> Iterator[ast.AST]:
-    """A tuple or list without one of its elements, or with one twice: a name left out, or looked up again."""
+    """A tuple, list or set without one of its elements: a name left out."""
+    del lines
+    if isinstance(node, ast.Set) or (isinstance(node, (ast.Tuple, ast.List)) and isinstance(node.ctx, ast.Load)):
+        for number in range(len(node.elts)):
+            yield _with(node, elts=node.elts[:number] + node.elts[number + 1 :])
+
+
+def repeat_an_element(node: ast.AST, lines: Collection[int]) -> Iterator[ast.AST]:
+    """A tuple or list with one of its elements twice: a name looked up again."""
     del lines
     if isinstance(node, (ast.Tuple, ast.List)) and isinstance(node.ctx, ast.Load):
-        for number, element in enumerate(node.elts):
-            yield _with(node, elts=node.elts[:number] + node.elts[number + 1 :])
+        for element in node.elts:
             yield _with(node, elts=[*node.elts, element])
 
 
@@ -176,6 +183,7 @@ OPERATORS: tuple[Operator, ...] = (
     drop_a_statement,
     swap_steps,
     forget_an_element,
+    repeat_an_element,
     skip_a_call,
     take_the_last,
     follow_a_second_alias,
@@ -184,6 +192,38 @@ OPERATORS: tuple[Operator, ...] = (
     change_the_list,
     look_up_once_more,
 )
+
+
+def changes_nothing(operator: Operator, node: ast.AST, parent: ast.AST) -> bool:
+    """Whether nothing that an operator makes of a node can matter where it stands.
+
+    In a set of things, be it written as a tuple, their order does not count, and in one without repeats neither does
+    how often each is there.
+
+    Args:
+        operator: one of `OPERATORS`.
+        node: what it is given.
+        parent: where that hangs.
+
+    Returns:
+        Whether it need not be asked.
+    """
+    if not isinstance(node, (ast.Tuple, ast.List)) or operator not in {swap_steps, repeat_an_element}:
+        return False
+    called = ast.unparse(parent.func) if isinstance(parent, ast.Call) else ""
+    arguments = parent.args if isinstance(parent, ast.Call) else []
+    is_set = (
+        isinstance(parent, ast.ExceptHandler)
+        or (
+            isinstance(parent, ast.Compare)
+            and isinstance(parent.ops[-1], ast.In | ast.NotIn)
+            and node is parent.comparators[-1]
+        )
+        or (called == "isinstance" and node is arguments[-1])
+        or (called in {"set", "frozenset"} and node in arguments)
+    )
+    keeps_no_repeats = called == "dict.fromkeys" and node is arguments[0]
+    return is_set or (keeps_no_repeats and operator is repeat_an_element)
 
 
 def _lists_of(node: ast.AST, lines: Collection[int]) -> Iterator[str]:
