@@ -41,6 +41,8 @@ class Capabilities:
     sync_calls_know_teams: bool
     admin_across_teams: bool
     forgets_wildcards: bool
+    locks_its_lists: bool
+    checks_aliases: bool
 
 
 @functools.cache
@@ -63,6 +65,8 @@ def capabilities() -> Capabilities:
         admin_across_teams=_routes_to("probe-only", "model_name_probe_4", caller=ADMIN),
         sync_calls_know_teams=_sync_routing_knows_teams(),
         forgets_wildcards=_forgets_wildcards(),
+        checks_aliases=_checks_aliases(),
+        locks_its_lists=compiled or hasattr(core, "_core_deployments_named"),
     )
 
 
@@ -179,6 +183,17 @@ def _forgets_wildcards() -> bool:
     router = Router(model_list=[entry])
     router.delete_deployment(id="probe")
     return _routed_names(router, "probe/x", TEAM) is None
+
+
+def _checks_aliases() -> bool:
+    """Whether an alias that stands for no text is none, instead of an error wherever it is looked up."""
+    params = {"model": "openai/none", "api_key": "unused"}
+    router = Router(model_list=[{"model_name": "probe", "litellm_params": params}])
+    router.model_group_alias = {"probe": None}
+    try:
+        return _routed_names(router, "probe", {}) == ["probe"]
+    except TypeError:
+        return False
 
 
 def _owned(model_name: str, public_name: str, params: dict[str, str]) -> dict[str, object]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import inspect
 import sys
 import threading
 from importlib import import_module
@@ -16,6 +15,7 @@ import pytest
 from litellm.types.router import Deployment as RouterDeployment
 
 from litellm_patch.model.names import Config, Deployment, Kind
+from tests.names.asking import asked
 from tests.names.calls import ACOMPLETION, MESSAGES_CALL, MESSAGES_STREAM, STREAM, SYNC_STREAM, Call
 from tests.names.examples import A1, A2, A3, ALIASES, DEPLOYMENTS, TEAM_A
 from tests.names.release import capabilities, core_class, needs, release
@@ -171,7 +171,7 @@ async def test_each_lookup_group_is_routed_under_its_own_name() -> None:
     admin = {"user_api_key_auth": SimpleNamespace(user_role="proxy_admin")}
 
     assert hasattr(handlers, "derived_lookup_names"), "the release is not patched"
-    found = handlers.derived_lookup_names(*_asked(router, admin, "gpt-4.1"))
+    found = handlers.derived_lookup_names(*asked(router, admin, "gpt-4.1"))
     assert [pair if isinstance(pair, str) else pair[1] for pair in found] == [A1]
 
 
@@ -226,7 +226,7 @@ async def test_what_is_deleted_while_it_is_looked_at_is_gone() -> None:
     try:
         thread.start()
         for _ in range(200):
-            found = look(*_asked(router, {"user_api_key_team_id": TEAM_A}, "al"))
+            found = look(*asked(router, {"user_api_key_team_id": TEAM_A}, "al"))
             assert {name if isinstance(name, str) else name[1] for name in found} <= {"gpt-4.1", A1, A3}
     finally:
         stopped.set()
@@ -253,18 +253,6 @@ async def test_routing_is_asked_once_a_name(provider: Provider, monkeypatch: pyt
         counts.append(len(asked))
 
     assert counts[1] == counts[0] + 1
-
-
-def _asked(router: Any, metadata: dict[str, Any], name: str) -> tuple[Any, ...]:
-    """The arguments of the function that derives names, which differ between releases."""
-    request = {"model": name, "metadata": metadata}
-    if hasattr(router, "registry"):
-        return router.registry(), request, (name,)
-    handlers = import_module("litellm.router_utils.fallback_event_handlers")
-    parameters = inspect.signature(handlers.derived_lookup_names).parameters
-    if "lookup_groups" in parameters:
-        return router, request, (name,)
-    return (router, request, name, None) if "failed_name" in parameters else (router, request, name)
 
 
 async def test_an_alias_that_the_default_deployment_serves(provider: Provider) -> None:
