@@ -346,6 +346,7 @@ class FailedCall:
         original: the request as the caller sent it, where the release knows that of a hop.
         attempted: the targets in the request's record of attempts.
         is_hop: whether a chain led here.
+        routed_by: what routes it, if that has other lists than the chains are in: routing reads the Router's own.
     """
 
     request: Request
@@ -353,6 +354,7 @@ class FailedCall:
     original: Request | None = None
     attempted: AbstractSet[str] = frozenset()
     is_hop: bool = False
+    routed_by: Config | None = None
 
     def may_try(self, config: Config, targets: Sequence[str]) -> bool:
         """Whether one of the targets is still to try."""
@@ -396,7 +398,7 @@ def _derived_chains(
 ) -> list[tuple[str, tuple[str, ...]]]:
     """The chains that the derived names of a lookup group have of their own, with a target still to try."""
     chains = []
-    for name in derived_names(config, group, release, failure.deployment):
+    for name in derived_names(failure.routed_by or config, group, release, failure.deployment):
         key, targets = find_chain(config, kind, (name,), release)
         came_through = failure.is_hop and not release.tracks_attempts and failure.request.model in (targets or ())
         if key not in {None, CATCH_ALL} and targets and failure.may_try(config, targets) and not came_through:
@@ -598,7 +600,7 @@ class _Walk:
             return found
         attempted = self.attempted if self.release.tracks_attempts and depth > 0 else frozenset[str]()
         original = self.request if self.resumes(model) else None
-        failure = FailedCall(self.hop(model), deployment, original, attempted, is_hop=depth > 0)
+        failure = FailedCall(self.hop(model), deployment, original, attempted, is_hop=depth > 0, routed_by=self.config)
         return with_derived_chain(self.lists(), kind, self.release, failure, found)
 
     def found(self, model: str, kind: Kind) -> tuple[str | None, tuple[str, ...] | None]:
