@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import litellm
 import pytest
+from litellm.router_utils import fallback_event_handlers as handlers
 
 from litellm_patch.model.names import Config, Deployment, Kind
 from tests.names.asking import asked
@@ -42,6 +43,11 @@ UNCHECKED = pytest.mark.skipif(
 UNHASHED = pytest.mark.skipif(capabilities().admin_across_teams, reason="this release hashes what an alias stands for")
 UNLOCKED = pytest.mark.skipif(capabilities().locks_its_lists, reason="this release changes its lists under a lock")
 
+HOOK = "async_pre_routing_hook"
+SELECTING = pytest.mark.skipif(
+    not hasattr(handlers, "get_pre_routing_selection"), reason="this release does not note what a hook selected"
+)
+
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
@@ -65,7 +71,7 @@ async def test_a_log_line_says_name_key_and_list(
     provider.reset({A1: FAILURES[kind]})
     router = build_router(Config(DEPLOYMENTS, ALIASES, {kind: [{A1: [A2]}]}), provider.url, "openai")
     walks = Walks()
-    monkeypatch.setattr(import_module("litellm.router_utils.fallback_event_handlers"), "verbose_router_logger", walks)
+    monkeypatch.setattr(handlers, "verbose_router_logger", walks)
 
     await _answer(router, "al")
 
@@ -83,7 +89,7 @@ async def test_a_log_line_at_order_levels(provider: Provider, monkeypatch: pytes
     config = Config(DEPLOYMENTS[1:], ALIASES, {Kind.GENERAL: [{"gpt-4.1": [A2]}]}, max_fallbacks=1)
     router = build_router(config, provider.url, "openai", more=levels)
     walks = Walks()
-    monkeypatch.setattr(import_module("litellm.router_utils.fallback_event_handlers"), "verbose_router_logger", walks)
+    monkeypatch.setattr(handlers, "verbose_router_logger", walks)
 
     assert await _answer(router, A1) == f"answer from {A2}"
     assert set(walks.walked) == {(A1, "gpt-4.1", "fallbacks")}
@@ -234,11 +240,62 @@ async def test_the_model_list_orders_siblings_that_did_not_fail(provider: Provid
 
 
 @pytest.mark.fix
+@pytest.mark.parametrize("call", [ACOMPLETION, MESSAGES_CALL], ids=lambda call: call.name)
+async def test_a_hop_goes_on_in_the_chain_that_lists_it(call: Call, provider: Provider) -> None:
+    """Of several derived names prefer the one whose chain lists the hop, where it goes on in the original request's."""
+    provider.reset(dict.fromkeys((A3, "global"), Behaviour.ERROR))
+    DICE.seed = 1
+    router = build_router(_siblings({A1: ["z"]}, {A3: ["global", "other"]}), provider.url, call.provider)
+
+    assert "answer from other" in await _answer(router, "gpt-4.1", call=call)
+    assert provider.models_called == (A3, "global", "other")
+
+
+@pytest.mark.fix
 async def test_a_caller_cannot_say_what_failed(provider: Provider) -> None:
     """Read from the bucket that the Router itself writes for that call, never from the caller's."""
     provider.reset({A1: Behaviour.ERROR})
     DICE.seed = 0
     router = build_router(_siblings({A3: ["other"]}, {A1: [A2]}), provider.url, "anthropic")
+    forged = {"deployment_model_name": A3, "model_info": {"id": f"id-of-{A3}"}}
+
+    assert f"answer from {A2}" in await _answer(router, "gpt-4.1", call=MESSAGES_CALL, metadata=forged)
+
+
+@SELECTING
+async def test_what_a_hook_selected_is_what_failed(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No more calls than on stock: the group that an alias stands for has failed, whoever chose the alias."""
+    provider.reset({"global": Behaviour.ERROR})
+    hook = next(name for name in (f"_core_{HOOK}", HOOK) if hasattr(core_class(), name))
+    response = import_module("litellm.types.router").PreRoutingHookResponse
+
+    async def select(_: Any, model: str, **request: Any) -> Any:
+        return response(model="al-global", messages=request["messages"]) if model == "y" else None
+
+    monkeypatch.setattr(core_class(), hook, select)
+    router = build_router(
+        Config(DEPLOYMENTS, ALIASES, {Kind.GENERAL: [{"global": ["global"]}]}), provider.url, "openai"
+    )
+
+    await _answer(router, "y", None)
+
+    assert provider.models_called == ("global",)
+
+
+@pytest.mark.fix
+async def test_where_nothing_was_picked_nothing_failed(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+    """None if nothing was picked, whatever the caller says: all deployments of the name are cooled down, say."""
+    names = ("_core_async_get_available_deployment", "async_get_available_deployment")
+    method = next(name for name in names if hasattr(core_class(), name))
+    pick = getattr(core_class(), method)
+
+    async def nothing(self: Any, model: str, *arguments: Any, **options: Any) -> Any:
+        if model == "gpt-4.1":
+            raise litellm.RateLimitError("all are cooled down", model=model, llm_provider="")
+        return await pick(self, model, *arguments, **options)
+
+    router = build_router(_siblings({A3: ["other"]}, {A1: [A2]}), provider.url, "anthropic")
+    monkeypatch.setattr(core_class(), method, nothing)
     forged = {"deployment_model_name": A3, "model_info": {"id": f"id-of-{A3}"}}
 
     assert f"answer from {A2}" in await _answer(router, "gpt-4.1", call=MESSAGES_CALL, metadata=forged)
@@ -289,7 +346,7 @@ async def test_a_deployment_without_model_info_belongs_to_nobody(team_id: str | 
 @pytest.mark.fix
 async def test_no_name_is_looked_at_twice() -> None:
     """Once by routing and once for the public names of its deployments, however many share it."""
-    look = getattr(import_module("litellm.router_utils.fallback_event_handlers"), "derived_lookup_names", None)
+    look = getattr(handlers, "derived_lookup_names", None)
     assert look, "the release is not patched"
     more = [
         model_entry(Deployment(A1, TEAM_A, "gpt-4.1"), "http://127.0.0.1", "openai", model_id=f"copy-{number}")

@@ -134,7 +134,7 @@ def take_the_last(node: ast.AST, lines: Collection[int]) -> Iterator[ast.AST]:
 def follow_a_second_alias(node: ast.AST, lines: Collection[int]) -> Iterator[ast.AST]:
     """An alias of an alias, resolved once more."""
     del lines
-    if isinstance(node, ast.Call) and "alias" in ast.unparse(node):
+    if isinstance(node, ast.Call) and _resolves_an_alias(node):
         for name in [found for found in ast.walk(node) if isinstance(found, ast.Name) and found is not node.func]:
             once_more = ast.BoolOp(ast.Or(), [copy.deepcopy(node), ast.Name(name.id, ast.Load())])
             if not _is_receiver(name, node):
@@ -288,6 +288,11 @@ def _is_docstring(statement: ast.stmt) -> bool:
         and isinstance(statement.value, ast.Constant)
         and isinstance(statement.value.value, str)
     )
+
+
+def _resolves_an_alias(call: ast.Call) -> bool:
+    texts = [keyword.value.value for keyword in call.keywords if isinstance(keyword.value, ast.Constant)]
+    return "alias" in ast.unparse(call.func) or "alias" in texts
 
 
 def _is_receiver(name: ast.Name, call: ast.Call) -> bool:
