@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import marshal
 from dataclasses import replace
+from types import CodeType
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +15,7 @@ from upkeep.command import run
 from upkeep.mutants import command
 from upkeep.mutants.equivalents import Equivalent, EquivalentsError, load_equivalents, stale, unexplained
 from upkeep.mutants.generate import FORGET_A_HUNK, Mutant, added_lines, mutants
+from upkeep.mutants.inside import _in_file
 from upkeep.mutants.verdict import MutantVerdict
 
 if TYPE_CHECKING:
@@ -145,6 +147,18 @@ def test_a_mutant_runs_as_it_reads() -> None:
     lookup = space["lookup"]
     assert callable(lookup)
     assert lookup({"a": 1}, "a") == 1
+
+
+def test_a_mutant_is_of_the_file_that_it_changes() -> None:
+    """Tests that count litellm's lines or calls tell them by that, within what a function holds too."""
+    code = next(m.code for m in _mutants() if m.function == "lookup")
+
+    def files(found: CodeType) -> set[str]:
+        inner = [files(constant) for constant in found.co_consts if isinstance(constant, CodeType)]
+        return {found.co_filename}.union(*inner)
+
+    assert files(code) == {"sample.py"}
+    assert files(_in_file(code, "litellm/sample.py")) == {"litellm/sample.py"}
 
 
 SURVIVOR = MutantVerdict("f.py", "names_of", "drop_a_statement", "yield name", "pass", "survived")

@@ -90,6 +90,20 @@ async def test_a_refusal_is_raised_where_a_chain_can_recover_it(
     assert f"answer from {A2}" in await _answer(call, router, model)
 
 
+@needs("refusal_gate")
+@pytest.mark.parametrize("call", [MESSAGES_CALL, MESSAGES_STREAM], ids=lambda call: call.name)
+async def test_a_refusal_is_raised_where_a_key_without_the_provider_can_recover_it(
+    call: Call, provider: Provider
+) -> None:
+    """The gate matches the general list as the walk does."""
+    provider.reset({"openai/primary": Behaviour.REFUSAL})
+    deployments = (Deployment("openai/primary"), Deployment("other"))
+    config = Config(deployments, {"al": "openai/primary"}, {Kind.GENERAL: [{"primary": ["other"]}]})
+    router = build_router(config, provider.url, call.provider)
+
+    assert "answer from other" in await _answer(call, router, "al", team_id=None)
+
+
 @NAMES
 @needs("cooldown_gate")
 async def test_a_lone_deployment_with_a_chain_is_cooled_down(model: str, provider: Provider) -> None:
