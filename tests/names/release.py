@@ -59,6 +59,8 @@ class Capabilities:
     malformed_aliases: bool
     follows_changes: bool
     new_providers: bool
+    locks_its_lists: bool
+    checks_aliases: bool
 
 
 @functools.cache
@@ -87,6 +89,8 @@ def capabilities() -> Capabilities:
         malformed_aliases=not compiled,
         follows_changes=not compiled,
         new_providers=not compiled,
+        checks_aliases=_checks_aliases(),
+        locks_its_lists=compiled or hasattr(core, "_core_deployments_named"),
     )
 
 
@@ -265,6 +269,17 @@ def _falls_back(deployments: list[Any], chains: list[dict[str, list[str]]], **re
 
 def _mocked(model_name: str, response: str = "litellm.InternalServerError") -> dict[str, object]:
     return {"model_name": model_name, "litellm_params": {**MOCKED, "mock_response": response}}
+
+
+def _checks_aliases() -> bool:
+    """Whether an alias that stands for no text is none, instead of an error wherever it is looked up."""
+    params = {"model": "openai/none", "api_key": "unused"}
+    router = Router(model_list=[{"model_name": "probe", "litellm_params": params}])
+    router.model_group_alias = {"probe": None}
+    try:
+        return _routed_names(router, "probe", {}) == ["probe"]
+    except TypeError:
+        return False
 
 
 def _owned(model_name: str, public_name: str, params: dict[str, str]) -> dict[str, object]:

@@ -51,10 +51,11 @@ class _Provider(CustomLLM):  # type: ignore[misc]  # litellm is not there where 
         return ModelResponse(model=deployment, choices=[{"message": message, "finish_reason": "stop"}])
 
 
-class _Walks:
+class Walks:
     """In place of the logger of litellm's fallback helpers: keeps the patch's one line, and costs nothing else."""
 
     def __init__(self) -> None:
+        """Begin with nothing walked."""
         self.walked: list[tuple[str, str, str]] = []
 
     def info(self, message: str, *arguments: object) -> None:
@@ -67,6 +68,7 @@ class _Walks:
             self.walked.append((name, key, fallback_type))
 
     def __getattr__(self, _: str) -> Callable[..., None]:
+        """Take any other call of a logger, and do nothing."""
         return lambda *_, **__: None
 
 
@@ -80,7 +82,7 @@ def runner(max_fallbacks: int) -> Iterator[Runner]:
     Yields:
         It.
     """
-    provider, walks = _Provider(), _Walks()
+    provider, walks = _Provider(), Walks()
     providers = [{"provider": "drawn", "custom_handler": provider}]
     if capabilities().python_matcher:
         pause, logs = (core_class(), "_time_to_sleep_before_retry"), handlers
@@ -98,7 +100,7 @@ def runner(max_fallbacks: int) -> Iterator[Runner]:
 class Runner:
     """Sends drawn requests to the installed litellm."""
 
-    def __init__(self, max_fallbacks: int, provider: _Provider, walks: _Walks) -> None:
+    def __init__(self, max_fallbacks: int, provider: _Provider, walks: Walks) -> None:
         """Take what the requests call, and what hears of the chains that the patch derives."""
         self.max_fallbacks, self._provider, self._walks = max_fallbacks, provider, walks
         self._made: list[tuple[Drawn, Router]] = []

@@ -103,6 +103,11 @@ CIRCLE = replace(
     _world((A1, A2), {A1.model_name: "gpt-4.1", A2.model_name: "backup"}, "backup", "team-a"),
     behaviours={**DOWN, A2.model_name: Behaviour.ERROR},
 )
+ROUTED_BY_A_DEFAULT_OF_THE_ROUTER_S = World(
+    Config((GLOBAL, Deployment("other")), {"al": "nothing"}, default_fallbacks=("global",)),
+    {"global": Behaviour.ERROR},
+    Request("al", "team-a", chains={Kind.GENERAL: [{"nothing": ["other"]}]}),
+)
 PUBLIC_KEY = replace(_world((A1, GLOBAL), {"backup": "global"}, A1.model_name, "team-a"), behaviours=DOWN)
 UNREMEMBERED = replace(PUBLIC_KEY.request, remembered=False)
 TEAM_IN_THE_OTHER_BUCKET = replace(PUBLIC_KEY, bucket=Bucket.LITELLM_METADATA, request=UNREMEMBERED)
@@ -146,6 +151,7 @@ def _fates() -> dict[str, list[Behaviour]]:
 @example(world=ADMIN_AT_A_HOP)
 @example(world=BROKEN_TWICE)
 @example(world=CIRCLE)
+@example(world=ROUTED_BY_A_DEFAULT_OF_THE_ROUTER_S)
 @example(world=TEAM_IN_THE_OTHER_BUCKET)
 @example(world=ANOTHER_TEAM_IN_THE_OTHER_BUCKET)
 @of_the_profile

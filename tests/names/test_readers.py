@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import inspect
 import sys
 import threading
 from importlib import import_module
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import litellm
 import pytest
 from litellm.types.router import Deployment as RouterDeployment
 
 from litellm_patch.model.names import Config, Deployment, Kind
+from tests.names.asking import lookup
 from tests.names.calls import ACOMPLETION, MESSAGES_CALL, MESSAGES_STREAM, STREAM, SYNC_STREAM, Call
 from tests.names.examples import A1, A2, A3, ALIASES, DEPLOYMENTS, TEAM_A
 from tests.names.release import capabilities, core_class, needs, release
 from tests.names.world import build_router, continuing_router, model_entry
 from upkeep.provider import Behaviour, Provider
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.fix]
 
@@ -91,6 +88,20 @@ async def test_a_refusal_is_raised_where_a_chain_can_recover_it(
     router = _router(provider, call, Behaviour.REFUSAL, kind)
 
     assert f"answer from {A2}" in await _answer(call, router, model)
+
+
+@needs("refusal_gate")
+@pytest.mark.parametrize("call", [MESSAGES_CALL, MESSAGES_STREAM], ids=lambda call: call.name)
+async def test_a_refusal_is_raised_where_a_key_without_the_provider_can_recover_it(
+    call: Call, provider: Provider
+) -> None:
+    """The gate matches the general list as the walk does."""
+    provider.reset({"openai/primary": Behaviour.REFUSAL})
+    deployments = (Deployment("openai/primary"), Deployment("other"))
+    config = Config(deployments, {"al": "openai/primary"}, {Kind.GENERAL: [{"primary": ["other"]}]})
+    router = build_router(config, provider.url, call.provider)
+
+    assert "answer from other" in await _answer(call, router, "al", team_id=None)
 
 
 @NAMES
@@ -172,7 +183,7 @@ async def test_each_lookup_group_is_routed_under_its_own_name() -> None:
     router = build_router(Config(DEPLOYMENTS[:2]), "http://127.0.0.1", "openai")
     admin = {"user_api_key_auth": SimpleNamespace(user_role="proxy_admin")}
 
-    found = _lookup(router)(admin, "gpt-4.1")
+    found = lookup(router)(admin, "gpt-4.1")
     assert [pair if isinstance(pair, str) else pair[1] for pair in found] == [A1]
 
 
@@ -210,7 +221,7 @@ async def test_a_target_with_parameters_is_always_still_to_try(provider: Provide
 
 async def test_what_is_deleted_while_it_is_looked_at_is_gone() -> None:
     router = build_router(Config(DEPLOYMENTS, {"al": "gpt-4.1"}), "http://127.0.0.1", "openai")
-    look = _lookup(router)
+    look = lookup(router)
     siblings = [Deployment(A3, TEAM_A, "gpt-4.1", copy=number) for number in range(20)]
     entries = [model_entry(sibling, "http://127.0.0.1", "openai") for sibling in siblings]
     stopped = threading.Event()
@@ -256,29 +267,6 @@ async def test_routing_is_asked_once_a_name(provider: Provider, monkeypatch: pyt
         counts.append(len(asked))
 
     assert counts[1] == counts[0] + 1
-
-
-def _lookup(router: Any) -> Callable[[dict[str, Any], str], Any]:
-    """The patch's function that derives a name's other names for a caller's metadata."""
-    if not capabilities().python_matcher:
-        compiled = getattr(router.registry(), "other_names", None)
-        assert compiled, "the release is not patched"
-        return lambda metadata, name: compiled(name, {"model": name, "metadata": metadata})
-    handlers = import_module("litellm.router_utils.fallback_event_handlers")
-    look = getattr(handlers, "derived_lookup_names", None)
-    assert look, "the release is not patched"
-    return lambda metadata, name: look(*_asked(router, handlers, metadata, name))
-
-
-def _asked(router: Any, handlers: Any, metadata: dict[str, Any], name: str) -> tuple[Any, ...]:
-    """The arguments of the function that derives names, which differ between releases."""
-    request = {"model": name, "metadata": metadata}
-    if hasattr(router, "registry"):
-        return router.registry(), request, (name,)
-    parameters = inspect.signature(handlers.derived_lookup_names).parameters
-    if "lookup_groups" in parameters:
-        return router, request, (name,)
-    return (router, request, name, None) if "failed_name" in parameters else (router, request, name)
 
 
 async def test_an_alias_that_the_default_deployment_serves(provider: Provider) -> None:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+import litellm
 import pytest
 
 from litellm_patch.model.names import Config, Deployment, Kind
@@ -311,6 +312,16 @@ async def test_the_work_grows_with_the_deployments(shared: bool, provider: Provi
     lines = [await _lines_run(count, provider, shared=shared) for count in (25, 100, 175)]
 
     assert lines[2] - lines[1] <= 1.2 * (lines[1] - lines[0]) + 100
+
+
+async def test_providers_are_not_tried_with_each_deployment(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Work never grows with a product: what has no provider in its name is not asked for each."""
+    before = await _lines_run(100, provider, shared=False)
+    monkeypatch.setattr(litellm, "provider_list", [*litellm.provider_list, *(f"strange-{n}" for n in range(1000))])
+
+    assert await _lines_run(100, provider, shared=False) - before < 20 * 1000
 
 
 async def _lines_run(count: int, provider: Provider, *, shared: bool) -> int:

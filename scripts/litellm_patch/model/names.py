@@ -358,6 +358,7 @@ class FailedCall:
         original: the request as the caller sent it, where the release knows that of a hop.
         attempted: the targets in the request's record of attempts.
         is_hop: whether a chain led here.
+        routed_by: what routes it, if that has other lists than the chains are in: routing reads the Router's own.
     """
 
     request: Request
@@ -365,6 +366,7 @@ class FailedCall:
     original: Request | None = None
     attempted: AbstractSet[str] = frozenset()
     is_hop: bool = False
+    routed_by: Config | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -413,7 +415,7 @@ def _derived_chains(
 ) -> list[tuple[str, tuple[str, ...]]]:
     """The chains that the derived names of a lookup group have of their own, with a target still to try."""
     chains = []
-    for name in derived_names(config, group, release, failure.deployment):
+    for name in derived_names(failure.routed_by or config, group, release, failure.deployment):
         key, targets = find_chain(config, kind, (name,), release)
         came_through = failure.is_hop and not release.tracks_attempts and failure.request.model in (targets or ())
         if key not in {None, CATCH_ALL} and targets and failure.may_try(config, targets) and not came_through:
@@ -615,7 +617,7 @@ class _Walk:
         """A call of a model group that failed, as the Router knows it then."""
         attempted = self.attempted if self.release.tracks_attempts and depth > 0 else frozenset[str]()
         original = self.request if self.resumes(model) else None
-        return FailedCall(self.hop(model), deployment, original, attempted, is_hop=depth > 0)
+        return FailedCall(self.hop(model), deployment, original, attempted, is_hop=depth > 0, routed_by=self.config)
 
     def resumes(self, model: str) -> bool:
         """Whether a hop is looked up by the name of the original request as well."""

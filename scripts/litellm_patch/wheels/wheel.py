@@ -17,7 +17,7 @@ from packaging.tags import sys_tags
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from packaging.version import Version
 
-from litellm_patch.errors import IndexFailureError, WheelError
+from litellm_patch.errors import WheelError
 from litellm_patch.patching.files import sha256, write_whole
 from litellm_patch.patching.finding import NAME
 from litellm_patch.patching.judging import SourceFile, State
@@ -144,7 +144,7 @@ def _fetched(release: Release, name: str, index: Index) -> bytes:
     """Fetch a wheel of a release."""
     offer = index.offers.get(release.version)
     if offer is None or name not in {file.filename for file in offer.files}:
-        raise IndexFailureError(f"the index has no {name}", "name another with --index-url, or give the wheel's path")
+        raise WheelError(f"the index has no {name}", "name another with --index-url, or give the wheel's path")
     with tempfile.TemporaryDirectory(prefix="litellm-patch-") as scratch:
         index.download(release.version, name, Path(scratch, name))
         return Path(scratch, name).read_bytes()

@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
-from litellm_patch.errors import IndexFailureError
+from litellm_patch.errors import WheelError
 from litellm_patch.output import say
 from litellm_patch.wheels.index import Index
 from litellm_patch.wheels.stock import default_cache
@@ -103,7 +103,7 @@ def fetch_stock(stock: Stock, wanted: Mapping[Version, Mapping[str, str]], aroun
         around: The index, and who is told how far it is.
 
     Raises:
-        IndexFailureError: The index fails, has no such wheel, or another one.
+        WheelError: The index fails, has no such wheel, or another one.
         OSError: The cache cannot be written.
     """
     missing = [version for version, wheels in wanted.items() if stock.read(version, wheels) is None]
@@ -121,12 +121,10 @@ def fetch_stock(stock: Stock, wanted: Mapping[Version, Mapping[str, str]], aroun
 
 def _choose(version: Version, wheels: Mapping[str, str], index: Index) -> str:
     if version not in index.offers or not index.offers[version].wheels:
-        raise IndexFailureError(
-            f"the index has no wheel of litellm {version}", "run releases update, or deny the release"
-        )
+        raise WheelError(f"the index has no wheel of litellm {version}", "run releases update, or deny the release")
     offer = index.offers[version]
     if offer.wheels[offer.best] != wheels.get(offer.best):
-        raise IndexFailureError(
+        raise WheelError(
             f"the index says that {offer.best} has sha256 {offer.wheels[offer.best]}, "
             f"the ledger {wheels.get(offer.best, 'does not list it')}",
             "find out why, before anything else",
