@@ -98,7 +98,7 @@ class SystemFailureError(LitellmPatchError):
 
 
 class WheelError(LitellmPatchError):
-    """The index fails, or a wheel cannot be fetched whole, is not the ledger's, or cannot be made as it was asked for."""
+    """The index fails, or a wheel cannot be fetched whole, is not the ledger's, or cannot be made as asked."""
 
 
 class ProxyError(LitellmPatchError):
