@@ -215,6 +215,46 @@ async def test_what_failed_is_not_tried_again(call: Call, bucket: str, provider:
     assert provider.models_called == (A1, "other")
 
 
+@pytest.mark.parametrize("malformed", ["", {"gpt-4.1": ["z"]}, (), None], ids=repr)
+async def test_a_malformed_own_chain_is_the_chain(malformed: Any, provider: Provider) -> None:
+    """So is a malformed one: nothing is derived."""
+    provider.reset({A1: Behaviour.ERROR})
+    router = build_router(Config(DEPLOYMENTS), provider.url, "openai")
+
+    await _answer(router, "gpt-4.1", fallbacks=[{"gpt-4.1": malformed}, {A1: ["other"]}])
+
+    assert provider.models_called == (A1,)
+
+
+@pytest.mark.fix
+async def test_a_request_that_begins_walks_a_chain_that_lists_it(provider: Provider) -> None:
+    """A request that has just begun does walk a chain that lists its own name among others."""
+    provider.reset({A1: Behaviour.ERROR})
+    chains = [{A1: ["gpt-4.1", A2]}]
+    router = build_router(Config(DEPLOYMENTS, {}, {Kind.GENERAL: chains}), provider.url, "openai")
+
+    assert await _answer(router, "gpt-4.1") == f"answer from {A2}"
+
+
+async def test_the_catch_all_stands_behind_a_derived_chain_that_leads_nowhere(provider: Provider) -> None:
+    """Behind its targets stand those that stock walks, though no hop comes to them by itself."""
+    provider.reset(dict.fromkeys((A1, "z"), Behaviour.ERROR))
+    chains = [{"*": ["other"]}, {A1: ["z"]}, {"z": ["z"]}]
+    router = build_router(Config(DEPLOYMENTS, {}, {Kind.GENERAL: chains}), provider.url, "openai")
+
+    assert await _answer(router, "gpt-4.1") == "answer from other"
+
+
+async def test_what_an_alias_stands_for_is_not_tried_again(provider: Provider) -> None:
+    """Still to try is a target that differs from the failed name and its alias target."""
+    provider.reset({A1: Behaviour.ERROR})
+    router = build_router(Config(DEPLOYMENTS, ALIASES, {Kind.GENERAL: [{A1: ["gpt-4.1"]}]}), provider.url, "openai")
+
+    await _answer(router, "al")
+
+    assert provider.models_called == (A1,)
+
+
 @pytest.mark.fix
 @pytest.mark.parametrize("call", [ACOMPLETION, MESSAGES_CALL], ids=lambda call: call.name)
 async def test_of_siblings_chains_that_of_the_failed_one_is_first(call: Call, provider: Provider) -> None:
@@ -361,8 +401,9 @@ async def test_no_name_is_looked_at_twice() -> None:
 
     sys.setprofile(count)
     try:
-        look(*asked(router, {"user_api_key_team_id": TEAM_A}, A1))
+        found = look(*asked(router, {"user_api_key_team_id": TEAM_A}, A1))
     finally:
         sys.setprofile(None)
 
     assert looks[A1] == 2
+    assert [name if isinstance(name, str) else name[1] for name in found] == [A1, "gpt-4.1"], "each once"
