@@ -125,6 +125,7 @@ def release() -> Routing:
         admin_by_first_name=capabilities().admin_across_teams and not _serves_hops_of_admins(),
         streams_forget_attempts=_is_compiled(),
         original_in_any_bucket=_knows_original_in_any_bucket(),
+        own_lists_route=_is_compiled(),
         inferred=_inferred(handlers, "gpt-4.1", "openai"),
     )
 

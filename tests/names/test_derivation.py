@@ -43,6 +43,10 @@ UNCHECKED = pytest.mark.skipif(
 UNHASHED = pytest.mark.skipif(capabilities().admin_across_teams, reason="this release hashes what an alias stands for")
 UNLOCKED = pytest.mark.skipif(capabilities().locks_its_lists, reason="this release changes its lists under a lock")
 
+COMPILED = pytest.mark.skipif(
+    not capabilities().python_matcher, reason="looks into the Router's Python, and this release's is compiled"
+)
+
 HOOK = "async_pre_routing_hook"
 SELECTING = pytest.mark.skipif(
     not hasattr(handlers, "get_pre_routing_selection"), reason="this release does not note what a hook selected"
@@ -62,6 +66,7 @@ def _siblings(*chains: dict[str, list[str]]) -> Config:
     return Config(DEPLOYMENTS + SIBLING, ALIASES, {Kind.GENERAL: list(chains)})
 
 
+@COMPILED
 @pytest.mark.fix
 @pytest.mark.parametrize("kind", Kind, ids=lambda kind: kind.name.lower())
 async def test_a_log_line_says_name_key_and_list(
@@ -78,6 +83,7 @@ async def test_a_log_line_says_name_key_and_list(
     assert walks.walked == [("al", A1, kind.value)]
 
 
+@COMPILED
 @pytest.mark.fix
 async def test_a_log_line_at_order_levels(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same line where a group has levels to go through first."""
@@ -167,6 +173,7 @@ async def test_a_malformed_alias_keeps_no_hop_from_the_catch_all(alias: Any, pro
     assert await _answer(router, "global") == "answer from other"
 
 
+@COMPILED
 @pytest.mark.parametrize(
     "error",
     [ValueError, pytest.param(IndexError, marks=UNLOCKED), pytest.param(RuntimeError, marks=UNLOCKED)],
@@ -302,6 +309,7 @@ async def test_a_caller_cannot_say_what_failed(provider: Provider) -> None:
     assert f"answer from {A2}" in await _answer(router, "gpt-4.1", call=MESSAGES_CALL, metadata=forged)
 
 
+@COMPILED
 @SELECTING
 async def test_what_a_hook_selected_is_what_failed(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
     """No more calls than on stock: the group that an alias stands for has failed, whoever chose the alias."""
@@ -322,6 +330,7 @@ async def test_what_a_hook_selected_is_what_failed(provider: Provider, monkeypat
     assert provider.models_called == ("global",)
 
 
+@COMPILED
 @pytest.mark.fix
 async def test_where_nothing_was_picked_nothing_failed(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
     """None if nothing was picked, whatever the caller says: all deployments of the name are cooled down, say."""
@@ -341,6 +350,7 @@ async def test_where_nothing_was_picked_nothing_failed(provider: Provider, monke
     assert f"answer from {A2}" in await _answer(router, "gpt-4.1", call=MESSAGES_CALL, metadata=forged)
 
 
+@COMPILED
 async def test_a_guardrail_s_own_chain(provider: Provider) -> None:
     """A request that picks no deployment keeps the chain that it has today."""
     names = ("guard", "guard-2")
@@ -359,6 +369,7 @@ async def test_a_guardrail_s_own_chain(provider: Provider) -> None:
     assert await router.aguardrail(guardrail_name="guard", original_function=check) == "guard-2"
 
 
+@COMPILED
 @pytest.mark.skipif(not release().team_before_global, reason="in this release a global group hides a public name")
 @pytest.mark.fix
 async def test_an_alias_target_that_is_another_team_s_is_no_name(provider: Provider) -> None:
@@ -383,6 +394,7 @@ async def test_a_deployment_without_model_info_belongs_to_nobody(team_id: str | 
     assert await _answer(router, "al-global", team_id) == "answer from other"
 
 
+@COMPILED
 @pytest.mark.fix
 async def test_no_name_is_looked_at_twice() -> None:
     """Once by routing and once for the public names of its deployments, however many share it."""

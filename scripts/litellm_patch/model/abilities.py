@@ -24,6 +24,7 @@ SINCE: Mapping[str, str] = {
     "admin_by_first_name": "1.110.0",
     "streams_forget_attempts": "1.110.0",
     "original_in_any_bucket": "1.110.0",
+    "own_lists_route": "1.110.0",
 }
 """Ability -> the first release that has it; all later ones keep it. ``tests/names`` holds this against each release."""
 

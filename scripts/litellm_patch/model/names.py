@@ -73,6 +73,7 @@ class Routing:
         context_window_falls_through: only without a chain there, the general or the client-side list is asked.
         admin_by_first_name: such an admin is held to the name that was sent first, at a hop as well.
         streams_forget_attempts: a stream that broke falls back without the record of what was called before it.
+        own_lists_route: what a name is routed to for a derivation goes by the lists that the request brings along.
         original_in_any_bucket: a hop knows the original request's name whatever bucket the caller's metadata are in.
         providers: provider names that are stripped from a model group before its key is looked up.
         inferred: bare model groups that match a key with their provider before them, and that provider.
@@ -91,6 +92,7 @@ class Routing:
     admin_by_first_name: bool = False
     streams_forget_attempts: bool = False
     original_in_any_bucket: bool = False
+    own_lists_route: bool = False
     providers: frozenset[str] = frozenset({"openai", "azure", "anthropic"})
     inferred: Mapping[str, str] = field(default_factory=dict)
 
@@ -617,7 +619,8 @@ class _Walk:
         """A call of a model group that failed, as the Router knows it then."""
         attempted = self.attempted if self.release.tracks_attempts and depth > 0 else frozenset[str]()
         original = self.request if self.resumes(model) else None
-        return FailedCall(self.hop(model), deployment, original, attempted, is_hop=depth > 0, routed_by=self.config)
+        routes = self.lists() if self.release.own_lists_route else self.config
+        return FailedCall(self.hop(model), deployment, original, attempted, is_hop=depth > 0, routed_by=routes)
 
     def resumes(self, model: str) -> bool:
         """Whether a hop is looked up by the name of the original request as well."""
