@@ -12,6 +12,7 @@ import click
 from packaging.version import InvalidVersion, Version
 from rich.console import Console
 
+from litellm_patch.commands.given import GivenPath
 from litellm_patch.doctor.configuration import read_configuration
 from litellm_patch.doctor.logs import read_log
 from litellm_patch.doctor.reporting import (
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
 
 @click.command("doctor")
-@click.argument("config", type=click.Path(path_type=Path), required=False, metavar="[CONFIG.yaml]")
+@click.argument("config", type=GivenPath(), required=False, metavar="[CONFIG.yaml]")
 @click.option("--url", metavar="URL", help="Ask a running proxy instead, read only; needs the extra `proxy`.")
 @click.option(
     "--key",
@@ -48,13 +49,13 @@ if TYPE_CHECKING:
     help="With --url: the master key, or an admin's.",
 )
 @click.option("--release", metavar="VERSION", help="Judge by this release; the newest of the ledger unless given.")
-@click.option("--target", type=click.Path(path_type=Path), metavar="TARGET", help="Judge by the litellm in TARGET.")
+@click.option("--target", type=GivenPath(), metavar="TARGET", help="Judge by the litellm in TARGET.")
 @click.option("--explain", "model", metavar="NAME", help="Walk one request for NAME through the steps, in words.")
 @click.option("--team", metavar="ID", help="With --explain: the caller's team.")
 @click.option("--admin", is_flag=True, help="With --explain: the caller is a proxy admin without a team.")
 @click.option(
     "--log",
-    type=click.Path(path_type=Path, allow_dash=True),
+    type=GivenPath(allow_dash=True),
     metavar="FILE",
     help="Count the failed lookups in a log, - for standard input, and say which chain would have served them.",
 )
