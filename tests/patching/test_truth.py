@@ -195,7 +195,7 @@ def test_a_closed_output(world: Installation, closed: str) -> None:
     command = f'exec {" ".join(f"{number}>&-" for number in closed.split())}; exec "$@"'
     env = {**os.environ, "PYTHONPATH": str(PACKAGE.parent), "LITELLM_PATCH_DIR": str(world.patches)}
     for verb, code in (("apply", 0), ("status", 0), ("revert", 0), ("status", 3)):
-        tool = [sys.executable, "-m", "litellm_patch", verb, world.env]
+        tool = [sys.executable, "-m", "litellm_patch", verb, str(world.env)]
         done = subprocess.run(["/bin/sh", "-c", command, "sh", *tool], env=env, capture_output=True, check=False)  # noqa: S603
         assert done.returncode == code
     assert world.run("status").exit_code == 3

@@ -17,7 +17,7 @@ class GivenPath(click.Path):
 
     def __init__(self, **checks: Any) -> None:  # noqa: ANN401 - what click.Path takes
         """Take the checks of `click.Path`."""
-        super().__init__(**{"readable": False, "path_type": Path} | checks)
+        super().__init__(readable=False, path_type=Path, **checks)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401
         """Refuse an empty path."""
