@@ -104,3 +104,5 @@ def main(ctx: click.Context, patches: Path | None) -> None:
     folder, or a source tree that contains exactly one. litellm is never imported. A refusal changes nothing.
     """
     ctx.obj = patches
+    if ctx.get_parameter_source("patches") is click.core.ParameterSource.ENVIRONMENT:
+        say(f"note: the patches are those of LITELLM_PATCH_DIR, {patches}, not the tool's own", stderr=True)

@@ -170,7 +170,9 @@ def test_zstd_without_a_library(clinic: Clinic, monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setitem(sys.modules, name, None)
     log = clinic.folder / "proxy.log.zst"
     log.write_bytes(b"\x28\xb5\x2f\xfd rest")
-    assert "pip install backports.zstd; or: zstd -dc FILE | litellm-patch doctor --log -" in clinic.refused(1, "--log", log)
+    assert "pip install backports.zstd; or: zstd -dc FILE | litellm-patch doctor --log -" in clinic.refused(
+        1, "--log", log
+    )
 
 
 @pytest.mark.parametrize("options", [(), ("--json",)])

@@ -31,8 +31,8 @@ from tests.patching.factory import (
 def run_process(world: Installation, *args: str | Path, **env: str) -> subprocess.CompletedProcess[bytes]:
     sources = Path(litellm_patch.__file__).parents[1]
     return subprocess.run(  # noqa: S603
-        [sys.executable, "-m", "litellm_patch", *args],
-        env={**os.environ, "PYTHONPATH": str(sources), "LITELLM_PATCH_DIR": str(world.patches), **env},
+        [sys.executable, "-m", "litellm_patch", "--patches", world.patches, *args],
+        env={**os.environ, "PYTHONPATH": str(sources), **env},
         cwd=world.root,
         capture_output=True,
         check=False,
@@ -103,6 +103,14 @@ def test_version() -> None:
 def test_the_patches_option_beats_the_variable(world: Installation) -> None:
     args = ["--patches", str(world.patches), "apply", str(world.env)]
     assert CliRunner().invoke(main, args, env={"LITELLM_PATCH_DIR": "absent"}).exit_code == 0
+
+
+def test_patches_of_the_environment_are_said(world: Installation) -> None:
+    for verb, code in (("apply", 0), ("status", 0)):
+        result = CliRunner().invoke(main, [verb, str(world.env)], env={"LITELLM_PATCH_DIR": str(world.patches)})
+        said = f"note: the patches are those of LITELLM_PATCH_DIR, {world.patches}, not the tool's own"
+        assert (result.exit_code, result.stderr.splitlines()) == (code, [said])
+    assert world.run("status").stderr == ""
 
 
 def make_state(world: Installation, state: str) -> None:

@@ -55,8 +55,8 @@ def shared() -> Iterator[Installation]:
 
 
 def run(world: Installation, *arguments: str | Path, **options: object) -> subprocess.CompletedProcess[str]:
-    env = {**os.environ, "PYTHONPATH": str(PACKAGE.parent), "LITELLM_PATCH_DIR": str(world.patches)}
-    command = [sys.executable, "-m", "litellm_patch", *arguments]
+    env = {**os.environ, "PYTHONPATH": str(PACKAGE.parent)}
+    command = [sys.executable, "-m", "litellm_patch", "--patches", world.patches, *arguments]
     return subprocess.run(command, env=env, stderr=subprocess.PIPE, text=True, check=False, **options)  # type: ignore[call-overload,no-any-return]  # noqa: S603
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 import click
 from packaging.version import InvalidVersion, Version
@@ -162,7 +162,7 @@ def _read_proxy(  # noqa: PLR0913 - one argument an option
 def _read_log(place: Path) -> Tally:
     try:
         with click.open_file(str(place), "rb") as stream:
-            tally = read_log(stream)
+            tally = read_log(cast("BinaryIO", stream))
     except OSError as error:
         what = error.strerror or str(error)
         raise ConfigurationError(
