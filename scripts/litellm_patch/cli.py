@@ -5,12 +5,16 @@ from __future__ import annotations
 import importlib
 import io
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from litellm_patch.commands.given import GivenPath
 from litellm_patch.errors import EXIT_CODES, LitellmPatchError
-from litellm_patch.output import say_error
+from litellm_patch.output import say, say_error, take_unwritten
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _VERBS = {
     "apply": "Patch the litellm in TARGET.",
@@ -46,12 +50,23 @@ class _Verbs(click.Group):
         for stream in (sys.stdout, sys.stderr):  # a path need not be printable in the user's locale
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")
+        code = 0
         try:
-            return super().invoke(ctx)
-        except BrokenPipeError:
-            raise
+            super().invoke(ctx)
+        except click.exceptions.Exit as end:
+            code = end.exit_code
         except (LitellmPatchError, OSError) as error:
-            return ctx.exit(say_error(error))
+            code = say_error(error)
+        return ctx.exit(_told(ctx, code))
+
+
+def _told(ctx: click.Context, code: int) -> int:
+    """Give the exit code that goes with what came out: it says what is true of TARGET, even if no words could."""
+    lost = take_unwritten()
+    if lost is None:
+        return code
+    say(f"error: standard output took not all of the answer: {lost}; the exit code is right", style="red", stderr=True)
+    return code or int(ctx.invoked_subcommand in {"status", "doctor"})  # they have no other result than their words
 
 
 def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:  # noqa: FBT001 - click's callback
@@ -75,7 +90,7 @@ def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 )
 @click.option(
     "--patches",
-    type=click.Path(path_type=Path),
+    type=GivenPath(),
     envvar="LITELLM_PATCH_DIR",
     show_envvar=True,
     metavar="FOLDER",
@@ -89,3 +104,5 @@ def main(ctx: click.Context, patches: Path | None) -> None:
     folder, or a source tree that contains exactly one. litellm is never imported. A refusal changes nothing.
     """
     ctx.obj = patches
+    if ctx.get_parameter_source("patches") is click.core.ParameterSource.ENVIRONMENT:
+        say(f"note: the patches are those of LITELLM_PATCH_DIR, {patches}, not the tool's own", stderr=True)

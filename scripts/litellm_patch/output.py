@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import errno
+import json
+import os
+import sys
 from typing import TYPE_CHECKING
+
+import click
 
 from litellm_patch.errors import LitellmPatchError, SystemFailureError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+
+_unwritten: list[OSError] = []
+
+
+def printable(text: str) -> str:
+    """A text on one line, with escapes for what no terminal should be sent."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def say(line: str, *, style: str = "", stderr: bool = False) -> None:
@@ -15,14 +28,35 @@ def say(line: str, *, style: str = "", stderr: bool = False) -> None:
 
     Args:
         line: What to print; what a terminal cannot show is escaped.
-        style: A style of rich.
+        style: A colour.
         stderr: Whether it goes to standard error.
     """
-    from rich.console import Console  # noqa: PLC0415 - the import takes longer than most commands run
+    put(click.style(printable(line), fg=style or None), stderr=stderr)
 
-    console = Console(stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=True)
-    printable = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
-    console.print(printable, style=style)
+
+def say_json(data: Mapping[str, object]) -> None:
+    """Print one JSON object on a line of its own."""
+    put(json.dumps(data))
+
+
+def put(text: str, *, stderr: bool = False) -> None:
+    """Print a text. What a stream does not take is lost, and never stops what is being done: see `take_unwritten`."""
+    try:
+        click.echo(text, err=stderr, color=False if os.environ.get("NO_COLOR") else None)
+    except OSError as error:
+        if not stderr:
+            _unwritten.append(error)
+        stream = sys.stderr if stderr else sys.stdout
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())  # what is still in the buffer would fail once more at the end
+        os.close(nowhere)
+
+
+def take_unwritten() -> str | None:
+    """Tell why standard output did not take all, and forget it; a reader who has gone wanted no more."""
+    lost = [error.strerror or str(error) for error in _unwritten if error.errno != errno.EPIPE]
+    _unwritten.clear()
+    return lost[0] if lost else None
 
 
 def say_all(lines: Iterable[str]) -> None:
@@ -31,14 +65,27 @@ def say_all(lines: Iterable[str]) -> None:
         say(line, stderr=True)
 
 
+def refusal_of(error: LitellmPatchError | OSError) -> LitellmPatchError:
+    """Put what the system said into a refusal.
+
+    Returns:
+        The refusal; one that is passed comes back.
+    """
+    if not isinstance(error, OSError):
+        return error
+    found = f"cannot read or write {error.filename2 or error.filename or 'a file'}: {error.strerror or error}"
+    return SystemFailureError(found, "see that the path exists and is yours to read and write")
+
+
 def say_error(error: LitellmPatchError | OSError) -> int:
     """Print one line about a failure.
 
     Args:
         error: A refusal, or what the system said.
+
+    Returns:
+        The exit code.
     """
-    if isinstance(error, OSError):
-        found = f"cannot read or write {error.filename or 'a file'}: {error.strerror or error}"
-        error = SystemFailureError(found, "see that the path exists and is yours to read and write")
-    say(f"error: {error}", style="red", stderr=True)
-    return error.exit_code
+    refusal = refusal_of(error)
+    say(f"error: {refusal}", style="red", stderr=True)
+    return refusal.exit_code

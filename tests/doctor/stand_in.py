@@ -21,6 +21,7 @@ NO_DATABASE = (500, {"detail": {"error": "DB not connected. See https://docs.lit
 # what a proxy without a database says to a key that is not its own
 WRONG_KEY = (400, {"error": {"message": "No connected db.", "type": "no_db_connection", "param": None, "code": "400"}})
 MISSING = (404, {"detail": "Not Found"})
+NO_CHAIN = (404, {"detail": {"error": "No general fallbacks configured for model 'gpt-4o'"}})
 
 
 class StandIn:
@@ -41,7 +42,9 @@ class StandIn:
                     status, body = stand_in.answers.get("wrong key", WRONG_KEY)
                 else:
                     found = stand_in.answers.get(self.path) or stand_in.answers.get(self.path.partition("?")[0])
-                    status, body = found or MISSING
+                    status, body = found or (NO_CHAIN if self.path.startswith("/fallback/") else MISSING)
+                if status == 0:
+                    return  # without an answer
                 data = body if isinstance(body, bytes) else json.dumps(body).encode()
                 self.send_response(status)
                 if status == 302:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +13,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from litellm_patch.doctor import configuration as configuration_reader
 from litellm_patch.doctor.configuration import read_configuration
 from litellm_patch.doctor.settings import read_settings
 from litellm_patch.errors import ConfigurationError
@@ -183,7 +187,9 @@ def test_what_is_no_configuration(clinic: Clinic, content: object, words: str, m
 
 
 def test_files_that_cannot_be_read(clinic: Clinic) -> None:
-    assert "No such file" in clinic.refused(1, clinic.folder / "absent.yaml")
+    assert f"there is no {clinic.folder / 'absent.yaml'}; name the config.yaml that" in clinic.refused(
+        1, clinic.folder / "absent.yaml"
+    )
     assert "Is a directory" in clinic.refused(1, clinic.folder)
     clinic.write({"include": ["absent.yaml"], "model_list": []})
     assert f"config.yaml includes {clinic.folder / 'absent.yaml'}, which is not" in clinic.refused(1, clinic.path)
@@ -249,3 +255,35 @@ def test_any_configuration_is_judged_or_refused(clinic: Clinic, raw: Any) -> Non
 def test_any_file_is_judged_or_refused(clinic: Clinic, data: bytes) -> None:
     with suppress(ConfigurationError):
         read_settings(read_configuration(clinic.write(data))[0], {})
+
+
+def test_a_key_that_is_given_twice_is_named(clinic: Clinic) -> None:
+    clinic.write(
+        "model_list: [{model_name: a}]\n"
+        "router_settings:\n  fallbacks: [{a: [b]}]\n  num_retries: 1\n  fallbacks: []\n"
+        f"litellm_settings: {{{SECRET}: 1, {SECRET}: 2}}\n"
+    )
+    answer = clinic.json(0)
+    assert answer["chains"] == [], "LiteLLM takes the last"
+    assert answer["remarks"] == [
+        f"{clinic.path}: fallbacks is given in lines 3 and 5: LiteLLM takes the last",
+        f"{clinic.path}: a key is given in lines 6 and 6: LiteLLM takes the last",
+    ]
+
+
+def test_merged_keys_are_not_given_twice(clinic: Clinic) -> None:
+    clinic.write("x: &x {a: 1, b: 2}\nmodel_list: []\nrouter_settings: {<<: *x, a: 3}\nlitellm_settings: {<<: *x}\n")
+    assert clinic.json(0)["remarks"] == ["model_list is empty: models that only the database knows are seen with --url"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="devices and pipes that have a path")
+def test_what_is_no_file_is_refused_at_once(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.mkfifo(clinic.folder / "pipe")
+    for place in (clinic.folder / "pipe", Path("/dev/zero")):
+        words = f"{place} is a device, a pipe or a socket, expected a file"
+        assert words in clinic.refused(1, place)
+        clinic.write({"include": [str(place)], "model_list": []})
+        assert words in clinic.refused(1, clinic.path)
+    monkeypatch.setattr(configuration_reader, "_LARGEST", 1 << 20)
+    clinic.write(b"a" * ((1 << 20) + 1))
+    assert "has more than 1 MiB" in clinic.refused(1, clinic.path)

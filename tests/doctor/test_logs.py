@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
+import importlib
 import io
 import json
 import random
+import sys
 import tracemalloc
 
 import pytest
@@ -130,3 +133,52 @@ def test_any_bytes_are_a_log() -> None:
 def test_a_log_that_cannot_be_read(clinic: Clinic) -> None:
     assert "No such file" in clinic.refused(1, "--log", clinic.folder / "absent.log")
     assert "cannot be read" in clinic.refused(1, "--log", clinic.folder)
+
+
+def packed(how: str, data: bytes) -> bytes:
+    if how == "gzip":
+        return gzip.compress(data)
+    try:
+        library = importlib.import_module("compression.zstd")
+    except ImportError:
+        library = pytest.importorskip("backports.zstd")
+    compressed: bytes = library.compress(data)
+    return compressed
+
+
+@pytest.mark.parametrize("how", ["gzip", "zstd"])
+def test_a_compressed_log_is_read(clinic: Clinic, how: str) -> None:
+    text = "\n".join([OLD.format("gpt-4.1"), TWO_LINES.format("gpt-4.1")] * 2000).encode()
+    log = clinic.folder / "proxy.log.1"
+    log.write_bytes(packed(how, text))
+    answers = [clinic.json(9, "--log", log), clinic.json(9, "--log", "-", stdin=log.read_bytes())]
+    assert [(answer["lines"], answer["broken"], answer["errors"]) for answer in answers] == [(6000, 0, 4000)] * 2
+
+
+@pytest.mark.parametrize("how", ["gzip", "zstd"])
+def test_a_compressed_log_that_is_damaged(clinic: Clinic, how: str) -> None:
+    text = "".join(f"{number}\n" for number in range(9999)).encode()
+    data = bytearray(packed(how, text))
+    data[len(data) // 2 :] = b"\xff" * 50
+    log = clinic.folder / "proxy.log"
+    log.write_bytes(data)
+    assert "the compressed log is damaged or cut" in clinic.refused(1, "--log", log)
+
+
+def test_zstd_without_a_library(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("compression.zstd", "backports.zstd"):
+        monkeypatch.setitem(sys.modules, name, None)
+    log = clinic.folder / "proxy.log.zst"
+    log.write_bytes(b"\x28\xb5\x2f\xfd rest")
+    assert "pip install backports.zstd; or: zstd -dc FILE | litellm-patch doctor --log -" in clinic.refused(
+        1, "--log", log
+    )
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_a_log_that_tells_nothing_is_no_green(clinic: Clinic, options: tuple[str, ...]) -> None:
+    log = clinic.folder / "proxy.log"
+    log.write_bytes(b"\xff\n" * 18)
+    assert "tells nothing: all of its 18 line(s) are broken" in clinic.refused(1, "--log", log, *options)
+    log.write_bytes(b"")
+    assert "tells nothing: it is empty" in clinic.refused(1, clinic.path, "--log", log, *options)

@@ -19,6 +19,8 @@ NAMES = (
     *("model_name", "model_info", "id", "team_id", "team_public_model_name", "data", "litellm_version"),
     *("fallbacks", "context_window_fallbacks", "model_group_alias", "max_fallbacks", "fallback_models"),
 )
+NEWEST = load_ledger(bundled_folder()).newest.version
+STOCK = "it is taken for stock, as a proxy does not tell: or say --patched"
 FORBIDDEN = (403, {"error": {"message": "Only proxy admin", "type": "auth_error", "code": "403"}})
 
 
@@ -59,14 +61,15 @@ def test_a_proxy_that_shows_everything(clinic: Clinic) -> None:
     assert worth(answer)[:3] == EXPECTED[:3]
     assert worth(answer)[4:] == EXPECTED[4:]
     assert answer["remarks"] == [
-        "content_policy_fallbacks was read by GET /fallback/NAME: a key that is no name is not seen"
+        STOCK,
+        "content_policy_fallbacks was read by GET /fallback/NAME: a key that is no name is not seen",
     ]
 
 
 def test_teams_models_that_are_not_seen_are_not_called_typing_errors(clinic: Clinic) -> None:
     answer = look(clinic, proxy_1_83(database=False))
     assert [verdict for _, _, verdict in worth(answer)][:3] == ["unseen", "partly", "unseen"]
-    assert answer["remarks"][0].startswith("GET /v2/model/info ended with 500: without it, teams' models")
+    assert answer["remarks"][1].startswith("GET /v2/model/info ended with 500: without it, teams' models")
     assert answer["chains"][2]["notes"] == ["it may be a model that was not seen, or did you mean gpt-4o?"]
 
 
@@ -75,8 +78,8 @@ def test_a_proxy_that_hides_internal_names(clinic: Clinic) -> None:
     assert worth(answer)[0] == EXPECTED[0]
     assert answer["chains"][0]["owners"] == ["acme"]
     assert answer["chains"][0]["notes"] == ["the proxy does not show which of the team's models has this name"]
-    assert answer["release"] == str(load_ledger(bundled_folder()).releases[-1].version)
-    assert "the proxy does not tell its release: say --release" in answer["remarks"]
+    assert answer["release"] == str(NEWEST)
+    assert f"its release is not told by the proxy: it is taken for {NEWEST}, or say --release" in answer["remarks"]
 
 
 def test_where_a_team_has_one_such_model_it_is_known_by_its_chain(clinic: Clinic) -> None:
@@ -103,7 +106,7 @@ def test_settings_that_are_forbidden_are_asked_for_name_by_name(clinic: Clinic) 
         answers[f"/fallback/{name}?fallback_type=general"] = (200, {"fallback_models": targets})
     answer = look(clinic, answers, code=0)
     assert [key for kind, key, _ in worth(answer) if kind == "fallbacks"] == ["*", "gpt-4o"]
-    assert answer["remarks"][:2] == ["GET /get/config/callbacks ended with 403", "GET /router/settings is not there"]
+    assert answer["remarks"][1:3] == ["GET /get/config/callbacks ended with 403", "GET /router/settings is not there"]
 
 
 @pytest.mark.parametrize("arguments", [("--explain", "gpt-4.1", "--team", "acme"), ("--log", "-")])
@@ -188,7 +191,7 @@ def test_nobody_there(clinic: Clinic) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         url = f"http://user:{SECRETS[0]}@127.0.0.1:{free.getsockname()[1]}/"
-        assert "cannot be reached: no connection" in clinic.refused(1, "--url", url)
+        assert "cannot be asked: no connection" in clinic.refused(1, "--url", url)
     for url in ("127.0.0.1:4000", "ftp://127.0.0.1", "http://", "http://[", "http://127.0.0.1:x", SECRETS[0]):
         assert "that is no http or https URL" in clinic.refused(1, "--url", url)
 
@@ -200,3 +203,38 @@ def test_one_proxy_at_a_time(clinic: Clinic) -> None:
 def test_without_the_extra_it_says_what_to_install(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "requests", None)
     assert "pip install 'requests>=2.32'" in clinic.refused(1, "--url", "http://127.0.0.1:1")
+
+
+def test_what_is_assumed_is_said_and_can_be_told(clinic: Clinic) -> None:
+    answer = look(clinic, proxy_1_109(), "--release", "1.109.1")
+    assert (answer["release"], answer["patched"]) == ("1.109.1", False)
+    assert not [remark for remark in answer["remarks"] if "release" in remark]
+    answer = look(clinic, proxy_1_83(), "--patched")
+    assert (answer["release"], answer["patched"]) == ("1.83.0", True)
+    assert STOCK not in answer["remarks"]
+    other = {"/health/readiness": (200, {"litellm_version": "1.999.0"})}
+    answer = look(clinic, proxy_1_83() | other)
+    assert (
+        f"its release is 1.999.0, which is not in the ledger: it is taken for {NEWEST}, or say --release"
+        in (answer["remarks"])
+    )
+    assert clinic.json(9, "--patched")["patched"] is True
+    assert clinic.run(clinic.path, "--patched", "--target", clinic.folder).exit_code == 2
+
+
+def test_a_wrong_root_is_no_green(clinic: Clinic) -> None:
+    """Its models are there, as an older path of theirs begins with the version; its settings and chains are not."""
+    answers = {f"/v1{path}": answer for path, answer in proxy_1_83().items() if "model/info" in path}
+    answers["/v1/fallback/%2A?fallback_type=general"] = MISSING
+    with StandIn(answers) as proxy:
+        said = clinic.refused(1, "--url", f"{proxy.url}/v1", "--key", KEY)
+    assert "neither GET /get/config/callbacks nor GET /fallback shows its chains; see that the URL is the root" in said
+
+
+def test_a_failure_without_a_key_is_no_lost_connection(clinic: Clinic) -> None:
+    failing = {"wrong key": (500, {"error": {"message": "Authentication Error, No api key passed in."}})}
+    with StandIn(proxy_1_83() | failing) as proxy:
+        said = clinic.refused(1, "--url", proxy.url)
+    assert "answers 500 to a request without a key; give a key of it with --key" in said
+    with StandIn({"wrong key": (0, b"")}) as proxy:
+        assert "the connection was closed before an answer" in clinic.refused(1, "--url", proxy.url)

@@ -81,6 +81,7 @@ def test_agreement(clinic: Clinic) -> None:
     env = make_environment(clinic.folder)
     answer = clinic.json(0, "--target", env, "--verify")
     assert (answer["verified"], answer["disagreements"], answer["release"]) == (6, [], VERSION)
+    assert list(env.rglob("*.pyc")) == [], "it changes nothing"
     result = clinic.run(clinic.path, "--target", env / "bin/python", "--verify")
     assert result.stdout.splitlines()[-1] == "the real Router did as the doctor says for 6 of 6 request(s)"
 

@@ -5,7 +5,6 @@ As a program it reads one request a line, and answers each with the exit code of
 
 from __future__ import annotations
 
-import codecs
 import json
 import os
 import signal
@@ -52,10 +51,16 @@ class CrashingForks:
         Returns:
             The exit code, or `KILLED`.
         """
+        return self._ask(["--patches", str(world.patches), verb, str(world.env)], before_line, nobody=nobody)
+
+    def run_as_nobody(self, *arguments: str) -> int:
+        """Run any command as a user who owns nothing, and give the exit code."""
+        return self._ask(list(arguments), 0, nobody=True)
+
+    def _ask(self, arguments: list[str], line: int, *, nobody: bool) -> int:
         assert self.process.stdin
         assert self.process.stdout
-        arguments = ["--patches", str(world.patches), verb, str(world.env)]
-        self.process.stdin.write(json.dumps({"arguments": arguments, "line": before_line, "nobody": nobody}) + "\n")
+        self.process.stdin.write(json.dumps({"arguments": arguments, "line": line, "nobody": nobody}) + "\n")
         self.process.stdin.flush()
         return int(self.process.stdout.readline())
 
@@ -83,8 +88,7 @@ def _run(*, arguments: list[str], line: int, nobody: bool) -> None:
     sys.stdout = sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the process ends
     if nobody and os.geteuid() == 0:
         with suppress(SystemExit):  # imports what is imported late: nobody may not be let into this Python's folders
-            main([*arguments[:2], "status", arguments[-1]])
-        codecs.lookup("ascii")  # which filelock reads with, once it runs as nobody
+            main([*(arguments[:2] if arguments[0] == "--patches" else []), "status", "--all", arguments[-1]])
         os.setgroups([])
         os.setgid(_NOBODY)
         os.setuid(_NOBODY)

@@ -186,9 +186,8 @@ class Installation:
 
     def run(self, verb: str, target: Path | None = None, *options: str) -> Result:
         """Run a verb in this process, on the environment unless another target is given."""
-        return CliRunner().invoke(
-            main, [verb, str(target or self.env), *options], env={"LITELLM_PATCH_DIR": str(self.patches)}
-        )
+        command = ["--patches", str(self.patches), verb, str(target or self.env), *options]
+        return CliRunner().invoke(main, command, env={"LITELLM_PATCH_DIR": None})
 
     def expect(self, code: int, verb: str, target: Path | None = None) -> str:
         """Run a verb, check its exit code, and give all that it printed.

@@ -40,6 +40,7 @@ def test_round_trip(world: Installation) -> None:
         f"patched {world.record}",
         f"patched {world.marker}",
         f"patched: litellm 1.83.0 in {world.site / 'litellm'}, 4 file(s) changed",
+        "next: restart the proxy",
     ]
     assert {path: (world.site / path).read_bytes() for path in PATCHED} == PATCHED
     assert snapshot(world.root).keys() - stock.keys() == {str(world.marker.relative_to(world.root))}

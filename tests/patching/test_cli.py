@@ -31,8 +31,8 @@ from tests.patching.factory import (
 def run_process(world: Installation, *args: str | Path, **env: str) -> subprocess.CompletedProcess[bytes]:
     sources = Path(litellm_patch.__file__).parents[1]
     return subprocess.run(  # noqa: S603
-        [sys.executable, "-m", "litellm_patch", *args],
-        env={**os.environ, "PYTHONPATH": str(sources), "LITELLM_PATCH_DIR": str(world.patches), **env},
+        [sys.executable, "-m", "litellm_patch", "--patches", world.patches, *args],
+        env={**os.environ, "PYTHONPATH": str(sources), **env},
         cwd=world.root,
         capture_output=True,
         check=False,
@@ -44,7 +44,7 @@ def test_the_main_job_as_a_process(world: Installation) -> None:
     result = run_process(world, "apply", "env", NO_COLOR="")
     assert (result.returncode, result.stderr) == (0, b"")
     assert b"\x1b" not in result.stdout
-    assert len(result.stdout.splitlines()) == 5
+    assert len(result.stdout.splitlines()) == 6
     assert world.router.read_bytes() == PATCHED[ROUTER]
     assert run_process(world, "status", world.env).returncode == 0
     result = run_process(world, "apply", "absent")
@@ -60,7 +60,7 @@ def test_any_path_in_any_locale(world: Installation) -> None:
     for verb, encoding in (("apply", "ascii"), ("revert", "utf-8")):
         result = run_process(world, verb, site, PYTHONIOENCODING=encoding)
         assert (result.returncode, result.stderr) == (0, b"")
-        assert len(result.stdout.splitlines()) == 5
+        assert len(result.stdout.splitlines()) == 6
         assert b"\x1b" not in result.stdout
     result = run_process(world, "apply", site / "absent", PYTHONIOENCODING="ascii")
     assert result.returncode == 1
@@ -103,6 +103,14 @@ def test_version() -> None:
 def test_the_patches_option_beats_the_variable(world: Installation) -> None:
     args = ["--patches", str(world.patches), "apply", str(world.env)]
     assert CliRunner().invoke(main, args, env={"LITELLM_PATCH_DIR": "absent"}).exit_code == 0
+
+
+def test_patches_of_the_environment_are_said(world: Installation) -> None:
+    for verb, code in (("apply", 0), ("status", 0)):
+        result = CliRunner().invoke(main, [verb, str(world.env)], env={"LITELLM_PATCH_DIR": str(world.patches)})
+        said = f"note: the patches are those of LITELLM_PATCH_DIR, {world.patches}, not the tool's own"
+        assert (result.exit_code, result.stderr.splitlines()) == (code, [said])
+    assert world.run("status").stderr == ""
 
 
 def make_state(world: Installation, state: str) -> None:
@@ -190,7 +198,7 @@ def test_all_takes_every_litellm_once_and_goes_on_after_a_refusal(world: Install
         write_install(site, version)
     targets = (str(home), str(sites[0]), str(world.root / "absent"), str(world.env))
     result = world.run("apply", home / "ä", *targets, "--all")
-    assert result.exit_code == 1, "the first that failed"
+    assert result.exit_code == 7, "the worst"
     assert result.stdout.count("patched: litellm 1.83.0") == 3
     errors = result.stderr.splitlines()
     assert len(errors) == 2
@@ -199,7 +207,8 @@ def test_all_takes_every_litellm_once_and_goes_on_after_a_refusal(world: Install
     for site in (*sites[:2], world.site):
         assert (site / ROUTER).read_bytes() == PATCHED[ROUTER]
 
-    lines = world.run("status", home, str(world.env), "--all", "--json").stdout.splitlines()
+    *lines, last = world.run("status", home, str(world.env), "--all", "--json").stdout.splitlines()
+    assert json.loads(last)["states"] == {"applied": 3, "denied": 1}
     assert [json.loads(line)["state"] for line in lines] == ["applied", "denied", "applied", "applied"]
     assert world.run("revert", home / "ä", str(world.env), "--all").exit_code == 0
     assert [world.run("status", home / name, "--all").exit_code for name in ("a b", "ä")] == [0, 3]

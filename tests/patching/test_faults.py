@@ -150,7 +150,6 @@ def test_a_fault_at_any_call_changes_nothing_or_does_not_matter(
         check_home(world, back, stock)
         world.expect(0, "revert")
     assert failed > 25
-    assert not locking.lock_file(world.site / "litellm").exists()
 
 
 @pytest.mark.parametrize("verb", ["apply", "revert"])
@@ -185,7 +184,6 @@ def test_kill_9_before_any_line_leaves_what_both_verbs_bring_home(
     assert set(codes) == {0, 3, 4}
     assert codes == sorted(codes, key=[0, 4, 3].index if verb == "revert" else [3, 4, 0].index), "no way back"
     world.expect(0, "revert")
-    assert not locking.lock_file(world.site / "litellm").exists()
 
 
 @contextmanager
@@ -292,9 +290,8 @@ def test_of_several_at_once_one_wins_and_the_others_wait(world: Installation) ->
         assert world.run("status").exit_code == 3
     outputs = [process.communicate()[0] for process in running]
     assert [process.returncode for process in running] == [0] * 4
-    said = sorted(output.splitlines()[-1].partition(":")[0] for output in outputs)
+    said = sorted(output.partition(": litellm")[0].splitlines()[-1] for output in outputs)
     assert said == [*["already applied"] * 3, "patched"]
-    assert not locking.lock_file(world.site / "litellm").exists()
 
 
 def test_who_waits_too_long_is_told(world: Installation, monkeypatch: pytest.MonkeyPatch) -> None:

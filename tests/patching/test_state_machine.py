@@ -14,7 +14,6 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from packaging.version import Version
 
 from litellm_patch.patching.ledger import load_ledger
-from litellm_patch.patching.locking import lock_file
 from tests.patching.crash import KILLED, CrashingForks, forking
 from tests.patching.factory import (
     HANDLER,
@@ -64,8 +63,7 @@ class Life(RuleBasedStateMachine):
         self.observe()
 
     def teardown(self) -> None:
-        """Remove the installation, and the lock that a killed run may have left."""
-        lock_file(self.world.site / "litellm").unlink(missing_ok=True)
+        """Remove the installation."""
         self.folder.cleanup()
 
     def observe(self) -> None:

@@ -120,11 +120,15 @@ class Shop:
     def run(self, what: str | Path, *options: str) -> Result:
         """Run the verb in this process."""
         environment = {
-            "LITELLM_PATCH_DIR": str(self.root / "patches"),
+            "LITELLM_PATCH_DIR": None,
             "PIP_INDEX_URL": self.index.url,
             "NO_PROXY": "127.0.0.1",
         }
-        return CliRunner().invoke(main, ["wheel", str(what), "--output", str(self.output), *options], env=environment)
+        return CliRunner().invoke(
+            main,
+            ["--patches", str(self.root / "patches"), "wheel", str(what), "--output", str(self.output), *options],
+            env=environment,
+        )
 
     def expect(self, code: int, what: str | Path, *options: str) -> str:
         """Run the verb, check its exit code, and give all that it printed; an error is one line and changes nothing."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 import click
 from packaging.version import InvalidVersion, Version
 from rich.console import Console
 
+from litellm_patch.commands.given import GivenPath
 from litellm_patch.doctor.configuration import read_configuration
 from litellm_patch.doctor.logs import read_log
 from litellm_patch.doctor.reporting import (
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 @click.command("doctor")
-@click.argument("config", type=click.Path(path_type=Path), required=False, metavar="[CONFIG.yaml]")
+@click.argument("config", type=GivenPath(), required=False, metavar="[CONFIG.yaml]")
 @click.option("--url", metavar="URL", help="Ask a running proxy instead, read only; needs the extra `proxy`.")
 @click.option(
     "--key",
@@ -48,13 +48,14 @@ if TYPE_CHECKING:
     help="With --url: the master key, or an admin's.",
 )
 @click.option("--release", metavar="VERSION", help="Judge by this release; the newest of the ledger unless given.")
-@click.option("--target", type=click.Path(path_type=Path), metavar="TARGET", help="Judge by the litellm in TARGET.")
+@click.option("--target", type=GivenPath(), metavar="TARGET", help="Judge by the litellm in TARGET.")
+@click.option("--patched", is_flag=True, help="Judge as patched, where no --target tells: a running proxy does not.")
 @click.option("--explain", "model", metavar="NAME", help="Walk one request for NAME through the steps, in words.")
 @click.option("--team", metavar="ID", help="With --explain: the caller's team.")
 @click.option("--admin", is_flag=True, help="With --explain: the caller is a proxy admin without a team.")
 @click.option(
     "--log",
-    type=click.Path(path_type=Path, allow_dash=True),
+    type=GivenPath(allow_dash=True),
     metavar="FILE",
     help="Count the failed lookups in a log, - for standard input, and say which chain would have served them.",
 )
@@ -77,6 +78,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     team: str | None,
     log: Path | None,
     *,
+    patched: bool,
     admin: bool,
     verified: bool,
     as_json: bool,
@@ -92,13 +94,14 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
         (source is None and log is None, "name a CONFIG.yaml, a proxy with --url, or a log with --log"),
         (config is not None and url is not None, "CONFIG.yaml and --url are two proxies: ask about one at a time"),
         (release is not None and target is not None, "--release and --target both say the release: give one"),
+        (patched and target is not None, "--target tells by itself whether it is patched: leave --patched out"),
         ((model is not None) + (log is not None) + verified > 1, "--explain, --log and --verify: ask one at a time"),
         (model is None and (team is not None or admin), "--team and --admin belong to --explain"),
         (admin and team is not None, "--admin is a caller without --team"),
         (verified and (target is None or source is None), "--verify needs a configuration and --target"),
     )
     ledger = load_ledger(ctx.obj or bundled_folder())
-    proxy = _read_proxy(ledger, source, key, release, target) if source is not None else None
+    proxy = _read_proxy(ledger, source, key, release, target, patched=patched) if source is not None else None
     disagreements = 0
     if log is not None:
         answer = report_log(proxy, _read_log(log))
@@ -127,11 +130,11 @@ def _check_usage(*wrong: tuple[bool, str]) -> None:
             raise click.UsageError(words)
 
 
-def _read_proxy(
-    ledger: Ledger, source: Path | str, key: str | None, release: str | None, target: Path | None
+def _read_proxy(  # noqa: PLR0913 - one argument an option
+    ledger: Ledger, source: Path | str, key: str | None, release: str | None, target: Path | None, *, patched: bool
 ) -> ProxyConfig:
     """Read a proxy's configuration, from a file or from itself, and find out which LiteLLM it is about."""
-    version, rules = None, Rules.UPSTREAM
+    version, rules = None, Rules.CONTRACT if patched else Rules.UPSTREAM
     if release is not None:
         try:
             version = ledger.find(Version(release)).version
@@ -146,21 +149,29 @@ def _read_proxy(
         settings = read_settings(raw, os.environ).also(remarks)
     else:
         settings, told = read_running(source, key)
-        version = version or next((known.version for known in ledger.releases if str(known.version) == told), None)
+        remarks = () if patched or target else ("it is taken for stock, as a proxy does not tell: or say --patched",)
+        if version is None:
+            version = next((known.version for known in ledger.releases if str(known.version) == told), None)
+        if version is None:
+            what = f"is {told}, which is not in the ledger" if told else "is not told by the proxy"
+            remarks += (f"its release {what}: it is taken for {ledger.newest.version}, or say --release",)
+        settings = settings.also(remarks)
     return ProxyConfig(settings, version or ledger.newest.version, rules)
 
 
 def _read_log(place: Path) -> Tally:
     try:
-        if str(place) == "-":
-            return read_log(sys.stdin.buffer)
-        with place.open("rb") as stream:
-            return read_log(stream)
+        with click.open_file(str(place), "rb") as stream:
+            tally = read_log(cast("BinaryIO", stream))
     except OSError as error:
         what = error.strerror or str(error)
         raise ConfigurationError(
             f"the log {place} cannot be read: {what}", "name a file that is yours to read"
         ) from error
+    if tally.lines == tally.broken:
+        what = f"all of its {tally.lines} line(s) are broken: no UTF-8, or too long" if tally.lines else "it is empty"
+        raise ConfigurationError(f"the log {place} tells nothing: {what}", "name a log of the proxy")
+    return tally
 
 
 def _print(answer: Answer) -> None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from litellm_patch.commands.targets import all_option, for_each, targets_argument
+from litellm_patch.commands.given import GivenPath
+from litellm_patch.commands.targets import (
+    Finding,
+    all_option,
+    for_each,
+    json_option,
+    quiet_option,
+    targets_argument,
+)
 from litellm_patch.errors import DeniedReleaseError, DriftedError, FixedUpstreamError, UnsupportedReleaseError
-from litellm_patch.output import say
 from litellm_patch.patching.apply import status
 from litellm_patch.patching.judging import State
 from litellm_patch.patching.ledger import bundled_folder, is_patched_wheel, load_ledger
@@ -18,6 +23,8 @@ from litellm_patch.wheels.difference import advice, differences, stock_files
 from litellm_patch.wheels.stock import default_cache
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from litellm_patch.patching.apply import Status
 
 # state -> exit code, what it is, what to do next; for the last three the refusal has better words
@@ -41,62 +48,63 @@ _EPILOG = "\b\nStates, exit codes, and what to do next:\n" + "\n".join(
 @click.command("status", epilog=_EPILOG)
 @targets_argument
 @all_option
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a litellm, on a line of its own.")
+@json_option
+@quiet_option
 @click.option("--diff", is_flag=True, help="Show how edited files differ from the stock or the patched ones.")
 @click.option(
     "--stock",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=GivenPath(exists=True, dir_okay=False),
     metavar="WHEEL",
     help="Take the stock files for --diff from this wheel, which the ledger must know.",
 )
 @click.pass_context
 def command(  # noqa: PLR0913 - one argument an option
-    ctx: click.Context, targets: tuple[Path, ...], *, every: bool, as_json: bool, diff: bool, stock: Path | None
+    ctx: click.Context,
+    targets: tuple[Path, ...],
+    *,
+    every: bool,
+    as_json: bool,
+    quiet: bool,
+    diff: bool,
+    stock: Path | None,
 ) -> None:
     """Tell whether the litellm in TARGET is patched, and what to do next."""
     folder = ctx.obj or bundled_folder()
     ledger = load_ledger(folder)
 
-    def show(place: Path) -> int:
+    def show(place: Path) -> Finding:
         found = status(place, ledger)
-        lines = _differences(found, stock, default_cache(folder)) if diff or stock else None
-        return _show(found, lines, as_json=as_json)
+        return _describe(found, _differences(found, stock, default_cache(folder)) if diff or stock else None)
 
-    for_each(ctx, targets, show, every=every)
+    for_each(ctx, targets, show, every=every, as_json=as_json, quiet=quiet)
 
 
-def _show(found: Status, lines: list[str] | None, *, as_json: bool) -> int:
-    """Print a status, and give its exit code."""
+def _describe(found: Status, diff: list[str] | None) -> Finding:
     code, words, next_step = _STATES[found.state]
     sentence = f"litellm {found.target.version} in {found.target.package} {words}"
     tree = found.tree
     if found.refusal:
-        sentence, next_step = found.refusal.found, found.refusal.next_step
+        name = f"litellm {found.target.version}"
+        sentence = found.refusal.found.replace(name, f"{name} in {found.target.package}", 1)
+        next_step = found.refusal.next_step
     elif tree:
         sentence += f", with {tree.option}" if tree.option and found.state is State.APPLIED else ""
         sentence = "; ".join((sentence, *tree.troubles))
         if found.state is State.APPLIED and is_patched_wheel(found.target.version):
             next_step = "nothing to do; the patch is part of this wheel"
-    if as_json:
-        answer = {
-            "state": found.state.value,
-            "version": str(found.target.version),
-            "package": str(found.target.package),
-            "files": {file.image.path: file.state.value for file in tree.files} if tree else {},
-            "marker": tree.told.content if tree and tree.told else None,
-            "found": sentence,
-            "next": next_step,
-            "exit_code": code,
-        }
-        if tree and tree.option:
-            answer["with"] = tree.option
-        click.echo(json.dumps(answer if lines is None else answer | {"diff": lines}))
-    else:
-        say(f"{found.state.value}: {sentence}")
-        say(f"next: {next_step}")
-        for line in lines or ():
-            say(line.expandtabs())
-    return code
+    data = {
+        "state": found.state.value,
+        "version": str(found.target.version),
+        "package": str(found.target.package),
+        "files": {file.image.path: file.state.value for file in tree.files} if tree else {},
+        "marker": tree.told.content if tree and tree.told else None,
+        "found": sentence,
+        "next": next_step,
+        **({"with": tree.option} if tree and tree.option else {}),
+        **({} if diff is None else {"diff": diff}),
+    }
+    lines = (f"{found.state.value}: {sentence}", f"next: {next_step}", *(line.expandtabs() for line in diff or ()))
+    return Finding(code, found.state.value, lines, data)
 
 
 def _differences(found: Status, wheel: Path | None, cache: Path) -> list[str]:

@@ -2,28 +2,53 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from litellm_patch.errors import LitellmPatchError
-from litellm_patch.output import say, say_error
-from litellm_patch.patching.finding import find_packages
+from litellm_patch.commands.given import GivenPath
+from litellm_patch.errors import (
+    DeniedReleaseError,
+    DriftedError,
+    FixedUpstreamError,
+    LitellmPatchError,
+    LockedError,
+    RollbackError,
+    UnsupportedReleaseError,
+)
+from litellm_patch.output import refusal_of, say, say_error, say_json
+from litellm_patch.patching.finding import NotEntered, search
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+    from pathlib import Path
 
     from litellm_patch.patching.apply import Change
 
-targets_argument = click.argument(
-    "targets", type=click.Path(path_type=Path), nargs=-1, required=True, metavar="TARGET..."
+WORST_FIRST = (
+    *(DeniedReleaseError.exit_code, RollbackError.exit_code, DriftedError.exit_code, 4, 1, LockedError.exit_code),
+    *(UnsupportedReleaseError.exit_code, 3, FixedUpstreamError.exit_code),
 )
+"""The exit codes of the verbs that take a TARGET: of several, the first in here is that of the whole run."""
+
+_FAILED = {
+    DeniedReleaseError: "denied",
+    DriftedError: "drifted",
+    FixedUpstreamError: "fixed-upstream",
+    UnsupportedReleaseError: "unsupported",
+}
+
+targets_argument = click.argument("targets", type=GivenPath(), nargs=-1, required=True, metavar="TARGET...")
 all_option = click.option(
-    "--all", "every", is_flag=True, help="Take every litellm in every TARGET; the exit code is the first that is not 0."
+    "--all", "every", is_flag=True, help="Take every litellm in every TARGET; the worst decides the exit code."
 )
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON: one object a litellm, on a line each.")
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
+dry_option = click.option("--dry-run", is_flag=True, help="Change nothing; tell what would be, and end with that code.")
 with_option = click.option(
     "--with",
     "option",
@@ -32,56 +57,137 @@ with_option = click.option(
 )
 
 
-def for_each(ctx: click.Context, targets: tuple[Path, ...], verb: Callable[[Path], int], *, every: bool) -> None:
-    """Do something to each target, whatever happens to the others; end with the first exit code that is not 0.
+@dataclass(frozen=True)
+class Finding:
+    """What a verb has to tell of one litellm.
+
+    Attributes:
+        code: The exit code.
+        word: The result in a word, by which several are counted.
+        lines: What a person reads.
+        data: What a script reads, without the exit code.
+    """
+
+    code: int
+    word: str
+    lines: tuple[str, ...]
+    data: dict[str, Any]
+
+
+def for_each(  # noqa: PLR0913 - one argument an option
+    ctx: click.Context,
+    targets: tuple[Path, ...],
+    verb: Callable[[Path], Finding],
+    *,
+    every: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Do something to each target, whatever happens to the others, and end with the worst exit code.
 
     Args:
         ctx: The command's context, which ends here.
         targets: What the user named.
-        verb: What to do to one litellm; gives its exit code.
+        verb: What to do to one litellm.
         every: Whether a target may hold several.
+        as_json: Whether a script reads the output.
+        quiet: Whether nobody does.
 
     Raises:
         UsageError: There are several targets without ``--all``.
     """
     if len(targets) > 1 and not every:
         raise click.UsageError("more than one TARGET needs --all")
-    codes: list[int] = []
-    places: dict[str, Path] = {}
-    for target in targets:
-        with _collecting(codes):
-            for place in find_packages(target) if every else [target]:
+    run = _Run(every, as_json, quiet)
+    for place in run.search(targets) if every else targets:
+        run.words[run.attempt(place, partial(verb, place))] += 1
+    ctx.exit(run.end())
+
+
+@dataclass
+class _Run:
+    every: bool
+    as_json: bool
+    quiet: bool
+    codes: set[int] = field(default_factory=set)
+    words: Counter[str] = field(default_factory=Counter)
+    passed: dict[str, NotEntered] = field(default_factory=dict)
+
+    def search(self, targets: tuple[Path, ...]) -> list[Path]:
+        """Give every litellm in the targets, each once."""
+        places: dict[str, Path] = {}
+
+        def look(target: Path) -> Finding | None:
+            found = search(target, every=True)
+            self.passed |= {folder.path: folder for folder in found.not_entered}
+            for place in found.packages:
                 places.setdefault(os.path.realpath(place), place)
-    for place in places.values():
-        with _collecting(codes):
-            codes.append(verb(place))
-    ctx.exit(next(filter(None, codes), 0))
+            if found.refusal:
+                raise found.refusal
+            return None
+
+        for target in targets:
+            self.attempt(target, partial(look, target))
+        return list(places.values())
+
+    def attempt(self, place: Path, step: Callable[[], Finding | None]) -> str:
+        """Tell what a step finds, or why it failed, and give the word for it."""
+        try:
+            finding = step()
+        except (LitellmPatchError, OSError) as error:
+            refusal = refusal_of(error)
+            if self.every and str(place) not in refusal.found:
+                refusal = type(refusal)(f"{place}: {refusal.found}", refusal.next_step)
+            word = _FAILED.get(type(refusal), "failed")
+            data = {"state": word, "target": str(place), "found": refusal.found, "next": refusal.next_step}
+            finding = Finding(say_error(refusal), word, (), data)
+        if finding:
+            self.tell(finding)
+        return finding.word if finding else ""
+
+    def tell(self, finding: Finding) -> None:
+        self.codes.add(finding.code)
+        if self.as_json and not self.quiet:
+            say_json({**finding.data, "exit_code": finding.code})
+        for line in () if self.as_json or self.quiet else finding.lines:
+            say(line)
+
+    def end(self) -> int:
+        """Say what was found in all, and what may have been missed; give the exit code."""
+        self.codes |= {1 for folder in self.passed.values() if folder.failed}
+        code = next((code for code in WORST_FIRST if code in self.codes), 0)
+        many, passed = sum(self.words.values()), self.passed.values()
+        states = "".join(f", {count} {word}" for word, count in sorted(self.words.items())).replace(",", ":", 1)
+        last = f"{many} litellm found{states}; {len(passed)} folder(s) not entered"
+        lines = (*(f"not entered: {folder.path} {folder.why}" for folder in passed), last)
+        data = {"found": many, "states": dict(self.words), "not_entered": [asdict(folder) for folder in passed]}
+        if self.every:
+            self.tell(Finding(code, "", lines, data))
+        return code
 
 
-@contextlib.contextmanager
-def _collecting(codes: list[int]) -> Iterator[None]:
-    """Print a failure instead of passing it on, and add its exit code."""
-    try:
-        yield
-    except BrokenPipeError:
-        raise
-    except (LitellmPatchError, OSError) as error:
-        codes.append(say_error(error))
-
-
-def say_change(change: Change, done: str, idle: str) -> int:
-    """Print what was changed.
+def describe_change(change: Change, words: tuple[str, str, str], state: str, *, dry: bool) -> Finding:
+    """Tell what was changed, or would be.
 
     Args:
         change: What `apply` or `revert` did.
-        done: The verb for a file that was changed.
-        idle: What to say if there was nothing to do.
+        words: The verb for a file that was changed, that for one that would be, and what to say of none.
+        state: The state of the target now, or as it would be.
+        dry: Whether nothing was changed yet.
     """
+    done, planned, idle = words
     what = f"litellm {change.target.version} in {change.target.package}"
-    for path in change.paths:
-        say(f"{done} {path}")
-    if change.paths:
-        say(f"{done}: {what}, {len(change.paths)} file(s) changed", style="green")
-    else:
-        say(f"{idle}: {what}")
-    return 0
+    word = (planned if dry else done) if change.paths else idle
+    found = f"{word}: {what}" + (f", {len(change.paths)} file(s){'' if dry else ' changed'}" if change.paths else "")
+    todo = "restart the proxy" if change.paths and not dry else "run it without --dry-run" if change.paths else ""
+    lines = (*(f"{word} {path}" for path in change.paths), found, *([f"next: {todo}"] if todo else []))
+    data = {
+        "state": state,
+        "version": str(change.target.version),
+        "package": str(change.target.package),
+        "changed": [str(path) for path in change.paths],
+        "dry_run": dry,
+        "found": found,
+        "next": todo or "nothing to do",
+    }
+    return Finding(0, word, lines, data)

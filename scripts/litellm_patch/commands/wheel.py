@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from packaging.version import InvalidVersion
 
+from litellm_patch.commands.given import GivenPath
 from litellm_patch.commands.targets import with_option
 from litellm_patch.output import say
 from litellm_patch.patching.ledger import bundled_folder, load_ledger
 from litellm_patch.wheels.index import Index
 from litellm_patch.wheels.wheel import make_wheels, put_wheel
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 index_option = click.option(
     "--index-url",
@@ -26,7 +30,7 @@ index_option = click.option(
 @click.argument("what", metavar="RELEASE|WHEEL")
 @click.option(
     "--output",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=GivenPath(file_okay=False),
     default=".",
     metavar="FOLDER",
     help="Write into this folder instead of the current one.",

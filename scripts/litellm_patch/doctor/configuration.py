@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import stat
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _INCLUDE = "include"
+_LARGE = 1 << 20
+_LARGEST = 1 << 26  # bytes; 50,000 models have a quarter of it
+_PLAIN = re.compile(r"[a-z_]{1,40}")  # what is surely no secret
 _SEVERAL = "expected a single document in the stream"
 _DATA = "from a Kubernetes manifest, take what stands under data"
 # what the parser raises for a value that its own tags cannot make, beside its own errors
@@ -36,10 +41,14 @@ def read_configuration(path: Path) -> tuple[Mapping[object, Any], tuple[str, ...
         OSError: a file cannot be read.
     """
     root = os.path.abspath(path)  # noqa: PTH100 - as LiteLLM does: without following links
-    whole = dict(_mapping(root))
+    remarks: list[str] = []
+    try:
+        whole = dict(_mapping(root, remarks))
+    except FileNotFoundError:
+        raise ConfigurationError(f"there is no {root}", "name the config.yaml that the proxy is started with") from None
     if not whole:
         raise ConfigurationError(f"{root} is empty", "name a LiteLLM proxy's config.yaml")
-    remarks, seen = [], {root}
+    seen = {root}
     pending = deque((entry, root) for entry in _included(whole.pop(_INCLUDE, None), root))
     while pending:
         entry, declared_in = pending.popleft()
@@ -48,7 +57,7 @@ def read_configuration(path: Path) -> tuple[Mapping[object, Any], tuple[str, ...
             continue
         seen.add(place)
         try:
-            content = dict(_mapping(place))
+            content = dict(_mapping(place, remarks))
         except FileNotFoundError:
             raise ConfigurationError(
                 f"{declared_in} includes {place}, which is not there", "put it there, or take the entry out of include"
@@ -83,11 +92,68 @@ def _included(entries: object, place: str) -> list[str]:
     return entries
 
 
-def _mapping(place: str) -> Mapping[object, Any]:
+def _load(text: str) -> tuple[Any, list[str]]:
+    """Load YAML as LiteLLM does, and tell which keys are given twice."""
+    loaders: list[Any] = [_Loader]
+    if len(text) > _LARGE:
+        loaders.insert(0, _FastLoader)  # libyaml, which differs where a text is odd
+    while True:
+        loader = loaders.pop(0)(text)
+        try:
+            return loader.get_single_data(), loader.twice
+        except yaml.YAMLError:
+            if not loaders:
+                raise
+        finally:
+            loader.dispose()
+
+
+class _NoticesTwins(yaml.constructor.SafeConstructor):
+    """Of a key that is given twice, the last counts, without a word."""
+
+    twice: list[str]
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)  # type: ignore[call-arg] # of the loader that it is mixed into
+        self.twice = []
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
+        lines: dict[tuple[str, str], int] = {}
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                line = key.start_mark.line + 1
+                if (key.tag, key.value) in lines:
+                    name = key.value if _PLAIN.fullmatch(key.value) else "a key"
+                    before = lines[key.tag, key.value]
+                    self.twice.append(f"{name} is given in lines {before} and {line}: LiteLLM takes the last")
+                lines[key.tag, key.value] = line
+        return super().construct_mapping(node, deep)
+
+
+class _Loader(_NoticesTwins, yaml.SafeLoader):
+    pass
+
+
+class _FastLoader(_NoticesTwins, getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    pass
+
+
+def _read(place: str) -> bytes:
+    """Read a file, and neither a device nor a pipe that nobody fills; a shell's own pipe is as good as a file."""
+    kind = os.stat(place).st_mode  # noqa: PTH116
+    if not stat.S_ISREG(kind) and not stat.S_ISDIR(kind) and not place.startswith(("/dev/fd/", "/dev/stdin")):
+        raise ConfigurationError(f"{place} is a device, a pipe or a socket, expected a file", "name a YAML file")
     with open(place, "rb") as file:  # noqa: PTH123
-        data = file.read()
+        data = file.read(_LARGEST + 1)
+    if len(data) > _LARGEST:
+        raise ConfigurationError(f"{place} has more than {_LARGEST >> 20} MiB", "name a LiteLLM proxy's config.yaml")
+    return data
+
+
+def _mapping(place: str, remarks: list[str]) -> Mapping[object, Any]:
+    data = _read(place)
     try:
-        content = yaml.safe_load(data.decode("utf-8-sig"))
+        content, twice = _load(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"{place} is not UTF-8 text", "name a YAML file") from error
     except yaml.composer.ComposerError as error:
@@ -101,6 +167,7 @@ def _mapping(place: str) -> Mapping[object, Any]:
         raise _not_yaml(place, error) from None
     except (yaml.YAMLError, *_ODD):
         raise ConfigurationError(f"{place} is not YAML that can be read", "mend it, or name another file") from None
+    remarks += (f"{place}: {found}" for found in twice)
     if content is None:
         return {}
     if not isinstance(content, dict):

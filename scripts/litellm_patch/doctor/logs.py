@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import gzip
+import importlib
+import io
 import re
+import zlib
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from litellm_patch.doctor.reaching import FAILURES
+from litellm_patch.errors import ConfigurationError, MissingLibraryError
 from litellm_patch.model.names import CATCH_ALL, Kind, Request, Rules, find_request_chain
 
 if TYPE_CHECKING:
@@ -23,6 +29,7 @@ LONGEST_LINE = 1 << 20
 MOST_GROUPS = 10_000
 """Model groups that are told apart: callers choose these names, and may choose a new one each time."""
 
+_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _LONGEST_NAME = 300
 _NAME = rf"(?P<name>[^\n]{{1,{_LONGEST_NAME}}}?)"
 _BROKEN_LINE = r"(?:\\n|\n|\r|$)"  # in JSON, a line's end is two characters
@@ -82,12 +89,17 @@ class Rescue:
 def read_log(stream: BinaryIO) -> Tally:
     """Count the failed lookups in a log, line by line; an error that a log repeats is counted each time.
 
+    Args:
+        stream: the log, which may be compressed by gzip or zstd.
+
     Raises:
+        ConfigurationError: it is compressed, and damaged or cut.
+        MissingLibraryError: it is compressed by zstd, which needs Python 3.14 or a library.
         OSError: it cannot be read on.
     """
     tally = Tally()
     half = ""  # the older wording has a line's end inside
-    for line in _lines(stream):
+    for line in _lines(_unpacked(stream)):
         tally.lines += 1
         if line is None:
             tally.broken += 1
@@ -101,6 +113,23 @@ def read_log(stream: BinaryIO) -> Tally:
         half = f"{begun.group()}\n" if begun is not None and waits else ""
         _count(text, tally)
     return tally
+
+
+def _unpacked(stream: BinaryIO) -> BinaryIO:
+    """The log without its compression, told by its first bytes."""
+    buffered = io.BufferedReader(cast("io.RawIOBase", stream))
+    head = buffered.peek(len(_ZSTD))
+    if head.startswith(_GZIP):
+        return cast("BinaryIO", gzip.GzipFile(fileobj=buffered))
+    if not head.startswith(_ZSTD):
+        return buffered
+    for name in ("compression.zstd", "backports.zstd"):
+        with contextlib.suppress(ImportError):
+            return io.BufferedReader(importlib.import_module(name).open(buffered, "rb"))
+    raise MissingLibraryError(
+        "the log is compressed by zstd, which this Python cannot read by itself",
+        "pip install backports.zstd; or: zstd -dc FILE | litellm-patch doctor --log -",
+    )
 
 
 def _count(text: str, tally: Tally) -> None:
@@ -120,15 +149,24 @@ def _count(text: str, tally: Tally) -> None:
 
 def _lines(stream: BinaryIO) -> Iterator[bytes | None]:
     """The lines, ``None`` for one that is too long or no text."""
-    while line := stream.readline(LONGEST_LINE):
+    while line := _line(stream):
         if len(line) == LONGEST_LINE and not line.endswith(b"\n"):
-            while (rest := stream.readline(LONGEST_LINE)) and not rest.endswith(b"\n"):
+            while (rest := _line(stream)) and not rest.endswith(b"\n"):
                 pass
             yield None
         elif line.isascii() or _is_text(line):
             yield line
         else:
             yield None
+
+
+def _line(stream: BinaryIO) -> bytes:
+    try:
+        return stream.readline(LONGEST_LINE)
+    except Exception as error:
+        if not isinstance(error, (EOFError, gzip.BadGzipFile, zlib.error)) and type(error).__name__ != "ZstdError":
+            raise
+        raise ConfigurationError("the compressed log is damaged or cut", "unpack what is left of it") from error
 
 
 def _is_text(line: bytes) -> bool:

@@ -25,6 +25,11 @@ _SETTINGS = ("/get/config/callbacks", "/router/settings")
 _KEPT = ("id", "team_id", "team_public_model_name")
 _OK, _NO_DATABASE, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 200, 400, 401, 403, 404
 _REDIRECTS = range(300, 400)
+_CAUSES = {
+    **dict.fromkeys(("ConnectTimeout", "ReadTimeout"), "no answer in time"),
+    "SSLError": "TLS failed",
+    "ConnectionError": "no connection",
+}
 
 
 @dataclass(frozen=True)
@@ -100,6 +105,7 @@ class _Visit:
     place: str
     remarks: list[str] = field(default_factory=list)
     complete: bool = True
+    shows_settings: bool = False
 
     def seen(self) -> ProxySettings:
         settings = self.settings()
@@ -125,6 +131,7 @@ class _Visit:
             if answer.status_code != _OK:
                 self.remarks.append(f"GET {path} {_refusal(answer)}")
                 continue
+            self.shows_settings = True
             content = self.json(answer)
             values = content.get("router_settings") or content.get("current_values") or {}
             if not isinstance(values, dict):
@@ -200,6 +207,10 @@ class _Visit:
             raise ProxyError(
                 f"{self.place} does not let this key see its models", "give the master key, or an admin's, with --key"
             )
+        if isinstance(self.session.auth, _Bearer) and self.session.auth.key is None:
+            raise ProxyError(
+                f"{self.place} answers {answer.status_code} to a request without a key", "give a key of it with --key"
+            )
         raise self.strange(f"GET {_MODELS[0]} {_refusal(answer)}")
 
     def entries(self, content: Mapping[str, Any], path: str) -> list[dict[str, Any]]:
@@ -224,9 +235,11 @@ class _Visit:
                     targets = self.json(answer).get("fallback_models")
                     if targets != chains.get(CATCH_ALL):
                         chains[name] = targets
-                elif answer.status_code != _NOT_FOUND:
+                elif answer.status_code != _NOT_FOUND or not isinstance(_detail(answer), dict):
                     self.remarks.append(f"GET /fallback/NAME {_refusal(answer)}: {kind.value} cannot be seen")
-                    if kind is Kind.GENERAL:
+                    if answer.status_code == _NOT_FOUND and not self.shows_settings:
+                        raise self.strange(f"neither GET {_SETTINGS[0]} nor GET /fallback shows its chains")
+                    if kind is Kind.GENERAL and answer.status_code != _NOT_FOUND:
                         raise ProxyError(
                             f"{self.place} does not let this key see its chains",
                             "give the master key, or an admin's, with --key",
@@ -244,7 +257,7 @@ class _Visit:
             answer = self.session.get(f"{self.root}{path}", params=parameters, timeout=_TIMEOUT, allow_redirects=False)
         except requests.RequestException as error:
             raise ProxyError(
-                f"{self.place} cannot be reached: {_cause(error)}",
+                f"{self.place} cannot be asked: {_cause(error)}",
                 "see that the proxy runs and that the URL is its root",
             ) from None
         if answer.status_code == _UNAUTHORIZED:
@@ -290,8 +303,17 @@ def _refusal(answer: Response) -> str:
     return "is not there" if answer.status_code == _NOT_FOUND else f"ended with {answer.status_code}"
 
 
+def _detail(answer: Response) -> object:
+    """What LiteLLM says of a failure: an object; of a path that it does not have, the framework says a text."""
+    try:
+        content = answer.json()
+    except ValueError:
+        return None
+    return content.get("detail") if isinstance(content, dict) else None
+
+
 def _cause(error: Exception) -> str:
     """What kind of failure it is: the library's own words repeat the whole URL."""
-    return {"ConnectTimeout": "no answer in time", "ReadTimeout": "no answer in time", "SSLError": "TLS failed"}.get(
-        type(error).__name__, "no connection"
-    )
+    if "RemoteDisconnected" in repr(error) or "ConnectionReset" in repr(error):
+        return "the connection was closed before an answer"
+    return _CAUSES.get(type(error).__name__, "the answer cannot be read")

@@ -109,8 +109,7 @@ def read_running(url: str, key: str | None) -> tuple[Settings, str | None]:
         settings = read_settings(seen.raw, {})
     except ConfigurationError as error:
         raise ProxyError(f"the proxy's answer: {error.found}", "see that the URL is a LiteLLM proxy's") from None
-    remarks = seen.remarks if seen.version else (*seen.remarks, "the proxy does not tell its release: say --release")
-    return settings.also(remarks, complete=seen.complete), seen.version
+    return settings.also(seen.remarks, complete=seen.complete), seen.version
 
 
 def report_chains(proxy: ProxyConfig) -> Answer:

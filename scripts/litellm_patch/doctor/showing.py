@@ -11,6 +11,7 @@ from rich.text import Text
 from litellm_patch.doctor.callers import describe
 from litellm_patch.doctor.judging import Verdict
 from litellm_patch.model.names import Rules
+from litellm_patch.output import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -30,15 +31,6 @@ STYLES = {
     Verdict.ALIVE: "green",
 }
 _RULES = {Rules.UPSTREAM: "stock", Rules.CONTRACT: "patched"}
-
-
-def printable(text: str) -> str:
-    """A text on one line, whatever names it holds.
-
-    Returns:
-        The text with escapes for what no terminal should be sent.
-    """
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def cell(text: str, style: str = "") -> Text:

@@ -134,7 +134,7 @@ def ask_interpreter(python: Path, question: dict[str, Any]) -> Sequence[int | No
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("LITELLM", "PYTHON"))}
     try:
         done = subprocess.run(  # noqa: S603 - the interpreter that the operator named, our own script
-            [python, "-I", str(real_router.__file__)],
+            [python, "-I", "-B", str(real_router.__file__)],  # -I goes past PYTHONDONTWRITEBYTECODE
             input=json.dumps(question),
             env=inherited | {"LITELLM_LOCAL_MODEL_COST_MAP": "True"},
             capture_output=True,

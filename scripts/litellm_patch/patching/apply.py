@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
@@ -64,13 +65,14 @@ class Status:
     refusal: LitellmPatchError | None = None
 
 
-def apply(folder: Path, ledger: Ledger, option: str | None = None) -> Change:
+def apply(folder: Path, ledger: Ledger, option: str | None = None, *, dry: bool = False) -> Change:
     """Patch the litellm in a folder.
 
     Args:
         folder: What `find_target` takes.
         ledger: The releases that are supported.
         option: An optional patch to apply as well; one that is in already stays, named or not.
+        dry: Change nothing, and give what would be.
 
     Returns:
         What was changed; nothing, if the patch was applied already.
@@ -79,15 +81,16 @@ def apply(folder: Path, ledger: Ledger, option: str | None = None) -> Change:
         LitellmPatchError: Why the patch was refused; nothing was changed, except after a `RollbackError`.
         OSError: A file cannot be read; nothing was changed.
     """
-    return _change_to(folder, ledger, State.APPLIED, option)
+    return _change_to(folder, ledger, State.APPLIED, option, dry=dry)
 
 
-def revert(folder: Path, ledger: Ledger) -> Change:
+def revert(folder: Path, ledger: Ledger, *, dry: bool = False) -> Change:
     """Take the patch out of the litellm in a folder, and an optional one that is in as well.
 
     Args:
         folder: What `find_target` takes.
         ledger: The releases that are supported.
+        dry: Change nothing, and give what would be.
 
     Returns:
         What was changed; nothing, if the patch was not applied.
@@ -96,7 +99,7 @@ def revert(folder: Path, ledger: Ledger) -> Change:
         LitellmPatchError: Why it was refused; nothing was changed, except after a `RollbackError`.
         OSError: A file cannot be read; nothing was changed.
     """
-    return _change_to(folder, ledger, State.CLEAN)
+    return _change_to(folder, ledger, State.CLEAN, dry=dry)
 
 
 def status(folder: Path, ledger: Ledger) -> Status:
@@ -119,7 +122,7 @@ def status(folder: Path, ledger: Ledger) -> Status:
     return Status(target, tree.state, release, tree)
 
 
-def _change_to(folder: Path, ledger: Ledger, goal: State, option: str | None = None) -> Change:
+def _change_to(folder: Path, ledger: Ledger, goal: State, option: str | None = None, *, dry: bool) -> Change:
     """Bring a target to a state, from the other one or from halfway."""
     target = find_target(folder)
     release = ledger.find(target.version)
@@ -130,7 +133,7 @@ def _change_to(folder: Path, ledger: Ledger, goal: State, option: str | None = N
     )
     if goal is State.CLEAN and is_patched_wheel(target.version):
         raise built_in
-    with lock(target.package):
+    with contextlib.nullcontext() if dry else lock(target.package):
         tree = read_tree(target, release)
         if option not in {None, tree.option} and is_patched_wheel(target.version):
             raise built_in
@@ -140,6 +143,8 @@ def _change_to(folder: Path, ledger: Ledger, goal: State, option: str | None = N
         if tree.option:
             series = release.series(tree.option)
         changes = _plan(target, series, tree, goal)
+        if dry:
+            return Change(target, tuple(changes))
         folders = {path.parent for path in (*(file.path for file in tree.files), target.record) if path}
         swept = sweep(folders)
         if changes:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
+import errno
 import os
-import tempfile
+import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from filelock import FileLock, Timeout
 
 from litellm_patch.errors import LockedError
 
@@ -17,44 +16,74 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PATIENCE = 30.0  # seconds; a run takes well under one
+_PAUSE = 0.05  # seconds
+_HELD = {errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK}
+_FAR = 1 << 30  # an offset behind the end of any file of ours: on Windows, bytes that are locked cannot be read
 
 
 @contextlib.contextmanager
 def lock(package: Path) -> Iterator[None]:
-    """Keep every other run of this tool on this machine out of a package, waiting a while for one to end.
+    """Keep every other run of this tool out of a package, waiting a while for one to end.
 
-    The lock is a file in the folder for temporary files, named after the package's real path: the package's own folder
-    must hold nothing that its installer does not know. It goes with the lock; one that a killed process leaves is free.
+    The package's own folder is locked, whoever runs the tool in whichever environment; the system takes the lock back
+    when the process ends, however it ends. Where a folder cannot be locked, as on Windows and NFS, it is the package's
+    `__init__.py`, of which nothing is changed.
 
     Yields:
         While the lock is held.
 
     Raises:
         LockedError: Another run does not end.
-        OSError: The lock's file cannot be made, or belongs to another user.
+        OSError: The folder cannot be read, or nothing in it can be locked.
     """
-    path = lock_file(package)
-    held = FileLock(path, timeout=PATIENCE)
-    try:
-        held.acquire()
-    except Timeout as error:
-        raise LockedError(
-            f"another litellm-patch is at work on {package}, for more than {PATIENCE:.0f} s",
-            "wait until it has ended, then run this again",
-        ) from error
+    end = time.monotonic() + PATIENCE
+    while (held := _try_to_lock(package)) is None:
+        if time.monotonic() >= end:
+            raise LockedError(
+                f"another litellm-patch is at work on {package}, for more than {PATIENCE:.0f} s",
+                "wait until it has ended, then run this again",
+            )
+        time.sleep(_PAUSE)
     try:
         yield
     finally:
-        with contextlib.suppress(OSError):  # whoever waits for this very file sees that it is gone, and makes a new one
-            path.unlink()
-        held.release()
+        os.close(held)
 
 
-def lock_file(package: Path) -> Path:
-    """Tell where the lock of a package is.
+def _try_to_lock(package: Path) -> int | None:
+    """Lock a package, and give the descriptor that holds the lock; None if another has it, or took it away."""
+    package = Path(os.path.realpath(package))
+    for path in (package, package / "__init__.py"):
+        if path == package and sys.platform == "win32":
+            continue
+        held = os.open(path, os.O_RDONLY if path == package else os.O_RDWR)
+        try:
+            _lock(held)
+            if os.path.samestat(os.fstat(held), path.stat()):  # and not that of a package which was replaced
+                held, kept = -1, held
+                return kept
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            if error.errno not in _HELD:
+                if path == package:
+                    continue  # a file system that locks files alone
+                raise
+        finally:
+            if held >= 0:
+                os.close(held)
+        return None
+    return None
 
-    Returns:
-        A path that is the same whichever links lead to the package.
-    """
-    name = hashlib.sha256(os.fsencode(package.resolve())).hexdigest()[:16]
-    return Path(tempfile.gettempdir(), f"litellm-patch-{name}.lock")
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(held: int) -> None:
+        os.lseek(held, _FAR, os.SEEK_SET)
+        msvcrt.locking(held, msvcrt.LK_NBLCK, 1)
+else:
+    import fcntl
+
+    def _lock(held: int) -> None:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import glob
 import os
 import shutil
@@ -14,16 +15,18 @@ from typing import TYPE_CHECKING
 from litellm_patch.errors import RollbackError, SystemFailureError
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
+_OF_CONTENT = {"security.ima", "security.evm"}  # hashes, which the kernel makes anew
 _NEW, _OLD = (f".litellm-patch.{kind}" for kind in ("new", "old"))
 
 
 def replace_files(changes: Mapping[Path, bytes | None]) -> None:
     """Replace, make or remove files, all or none, in the given order.
 
-    Mode and, where allowed, owner of each file are kept; a new file takes its folder's. Bytecode of the modules is
-    removed. A killed process leaves each file as before or as wanted, and leftovers for `sweep`.
+    Mode, owner and, on Linux, access lists and all other extended attributes of each file are kept; a new file takes
+    its folder's mode and owner. Bytecode of the modules is removed. A killed process leaves each file as before or as
+    wanted, and leftovers for `sweep`.
 
     Args:
         changes: The new content of each file, None to remove it.
@@ -32,15 +35,13 @@ def replace_files(changes: Mapping[Path, bytes | None]) -> None:
         SystemFailureError: Something failed; all files are as before.
         RollbackError: Something failed, and putting a file back failed too.
     """
-    touched: list[Path] = []
-    there = {path for path in changes if path.is_symlink() or path.exists()}
+    before = {path: path.lstat() for path in changes if path.is_symlink() or path.exists()}
     try:
         for path, data in changes.items():
-            _prepare(path, data, is_there=path in there)
+            _prepare(path, data, is_there=path in before)
         # before, so that a crash leaves no old code to run; after, in case a process compiled in between
         remove_bytecode(changes)
         for path, data in changes.items():
-            touched.append(path)
             if data is None:
                 path.unlink(missing_ok=True)
             else:
@@ -49,10 +50,11 @@ def replace_files(changes: Mapping[Path, bytes | None]) -> None:
             _sync_folder(folder)
         remove_bytecode(changes)
     except BaseException as error:
-        _put_back(touched, there, error)
+        _put_back(changes, before, error)
         if isinstance(error, OSError):
             raise SystemFailureError(
-                f"cannot write {error.filename or 'a file'}: {error.strerror or error}, and nothing was changed",
+                f"cannot write {error.filename2 or error.filename or 'a file'}: {error.strerror or error}, "
+                "and nothing was changed",
                 "see that the folder is writable and has space, then run it again",
             ) from error
         raise
@@ -113,28 +115,68 @@ def _prepare(path: Path, data: bytes | None, *, is_there: bool) -> None:
 
 
 def _write_like(model: Path, new: Path, data: bytes) -> None:
-    """Write a new file to disk with the mode and, where allowed, the owner of another, or of its folder."""
-    like = model.stat()
+    """Write a new file to disk with what another has beside its content, or with mode and owner of its folder."""
     with new.open("xb") as stream:
         stream.write(data)
-        if hasattr(os, "chown"):
-            with contextlib.suppress(PermissionError):
-                os.chown(new, like.st_uid, like.st_gid)
-        new.chmod(stat.S_IMODE(like.st_mode) & (0o666 if stat.S_ISDIR(like.st_mode) else 0o7777))
+        _make_like(model, new)
         stream.flush()
         os.fsync(stream.fileno())
 
 
+def _make_like(model: Path, new: Path) -> None:
+    """Give a file the mode, the owner and the extended attributes of another: who may read the one may read the other.
+
+    Raises:
+        OSError: The file would have another owner, access list or label.
+    """
+    try:
+        _copy_access(model, new)
+    except OSError as error:
+        words = f"its owner, mode, access list and attributes cannot all be kept ({error.strerror})"
+        raise OSError(error.errno, words, str(model)) from error
+
+
+def _copy_access(model: Path, new: Path) -> None:
+    like, now = model.stat(), new.stat()
+    is_folder = stat.S_ISDIR(like.st_mode)
+    if hasattr(os, "chown") and (like.st_uid, like.st_gid) != (now.st_uid, now.st_gid):
+        with contextlib.suppress(*([PermissionError] if is_folder else [])):
+            os.chown(new, like.st_uid, like.st_gid)
+    if sys.platform == "linux" and not is_folder:
+        wanted, found = _attributes(model), _attributes(new)
+        for name in found.keys() - wanted.keys():  # from the folder's default access list
+            os.removexattr(new, name)
+        for name, value in wanted.items():
+            if found.get(name) != value:
+                os.setxattr(new, name, value)
+    new.chmod(stat.S_IMODE(like.st_mode) & (0o666 if is_folder else 0o7777))
+
+
+if sys.platform == "linux":
+
+    def _attributes(path: Path) -> dict[str, bytes]:
+        """Give the extended attributes of a file that are not of its content; none where the file system has none."""
+        try:
+            names = os.listxattr(path)
+        except OSError as error:
+            if error.errno != errno.ENOTSUP:
+                raise
+            return {}
+        return {name: os.getxattr(path, name) for name in names if name not in _OF_CONTENT}
+
+
 def _keep(path: Path, old: Path) -> None:
-    """Keep the very file under a second name, or a copy where the file system has no hard links."""
+    """Keep the very file under a second name, or a copy where it can have none."""
     try:
         os.link(path, old, follow_symlinks=False)
     except (OSError, NotImplementedError):
         shutil.copy2(path, old, follow_symlinks=False)
+        if not path.is_symlink():
+            _make_like(path, old)
 
 
-def _put_back(touched: Iterable[Path], there: Container[Path], cause: BaseException) -> None:
-    failed = [str(path) for path in touched if not _was_put_back(path, was_there=path in there)]
+def _put_back(paths: Iterable[Path], before: Mapping[Path, os.stat_result], cause: BaseException) -> None:
+    failed = [str(path) for path in paths if not _was_put_back(path, before.get(path))]
     if failed:
         raise RollbackError(
             f"a write failed ({cause}), and these files could not be put back: {', '.join(failed)}",
@@ -142,12 +184,12 @@ def _put_back(touched: Iterable[Path], there: Container[Path], cause: BaseExcept
         ) from cause
 
 
-def _was_put_back(path: Path, *, was_there: bool) -> bool:
+def _was_put_back(path: Path, before: os.stat_result | None) -> bool:
     try:
-        if was_there:
-            _beside(path, _OLD).replace(path)
-        else:
+        if before is None:
             path.unlink(missing_ok=True)
+        elif not os.path.lexists(path) or not os.path.samestat(path.lstat(), before):
+            _beside(path, _OLD).replace(path)
     except OSError:
         return False
     return True
