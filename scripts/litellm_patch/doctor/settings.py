@@ -50,12 +50,7 @@ class Settings:
     checks_access: bool = False
 
     def also(self, remarks: Sequence[str], *, complete: bool = True) -> Settings:
-        """The same, with what was seen before these settings were read.
-
-        Args:
-            remarks: remarks that go before the others.
-            complete: whether all deployments were seen.
-        """
+        """The same, with what was seen before these settings were read."""
         return replace(self, remarks=(*remarks, *self.remarks), complete=self.complete and complete)
 
 

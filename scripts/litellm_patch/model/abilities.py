@@ -78,9 +78,6 @@ def release_at(version: Version, names: Iterable[str]) -> Routing:
         version: the release; what the table says of the nearest one before is taken for any other.
         names: the bare names whose provider may have to be inferred: LiteLLM does it by its list of models, here the
             beginning of the name decides.
-
-    Returns:
-        What the model needs to know.
     """
     inferred = {}
     if version >= Version(PREFIXED_KEYS_SINCE):

@@ -320,13 +320,6 @@ def find_request_chain(
 ) -> tuple[str | None, tuple[str, ...] | None]:
     """The chain that a request walks when its first call has failed.
 
-    Args:
-        config: the Router's configuration.
-        request: the caller's name and team.
-        kind: which of the three lists.
-        release: how this release routes and matches.
-        rules: whose rules say which names find a chain.
-
     Returns:
         The name that found it (``*`` for the catch-all), and the targets, or a pair of ``None``.
     """
@@ -496,14 +489,6 @@ def predict(  # noqa: PLR0913 - each of them changes what happens
     pick: Pick | None = None,
 ) -> Outcome:
     """What a request does, fallbacks included.
-
-    Args:
-        config: the Router's configuration.
-        request: what the caller sent.
-        release: how this release routes, matches and walks.
-        rules: whose rules say which names find a chain.
-        failing: the ids of the deployments that fail, and how.
-        pick: the choice among several; without one, whoever answers is chosen.
 
     Returns:
         Who answers, and which model groups were called on the way.

@@ -74,9 +74,6 @@ def apply(folder: Path, ledger: Ledger, option: str | None = None, *, dry: bool 
         option: An optional patch to apply as well; one that is in already stays, named or not.
         dry: Change nothing, and give what would be.
 
-    Returns:
-        What was changed; nothing, if the patch was applied already.
-
     Raises:
         LitellmPatchError: Why the patch was refused; nothing was changed, except after a `RollbackError`.
         OSError: A file cannot be read; nothing was changed.
@@ -91,9 +88,6 @@ def revert(folder: Path, ledger: Ledger, *, dry: bool = False) -> Change:
         folder: What `find_target` takes.
         ledger: The releases that are supported.
         dry: Change nothing, and give what would be.
-
-    Returns:
-        What was changed; nothing, if the patch was not applied.
 
     Raises:
         LitellmPatchError: Why it was refused; nothing was changed, except after a `RollbackError`.

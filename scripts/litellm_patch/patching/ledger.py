@@ -317,14 +317,7 @@ class Ledger:
 
 
 def is_patched_wheel(version: Version) -> bool:
-    """Tell a wheel that `litellm-patch wheel` made from upstream's.
-
-    Args:
-        version: The version that a wheel or an installation states.
-
-    Returns:
-        Whether its local version is that of a patched wheel.
-    """
+    """Tell a wheel that `litellm-patch wheel` made from upstream's."""
     return version.local is not None and version.local.startswith(f"{WHEEL_LABEL}.")
 
 

@@ -51,9 +51,6 @@ class FilePatch:
             offsets: For each hunk, how many lines away from its header it sits. The same numbers serve both ways.
             reverse: Undo the hunks instead.
 
-        Returns:
-            The whole file with the hunks applied, or undone.
-
         Raises:
             PatchError: The number of offsets is wrong, or a line is not what the patch says.
         """
@@ -155,13 +152,6 @@ def _hunk(parsed: ParsedHunk) -> Hunk:
 
 def split_lines(data: bytes, path: str) -> list[bytes]:
     """Split a file at LF only: bytes.splitlines would also split at a lone CR.
-
-    Args:
-        data: The whole file.
-        path: What to call it in errors.
-
-    Returns:
-        Its lines, each with its LF.
 
     Raises:
         PatchError: The file has CRLF line ends.

@@ -98,11 +98,6 @@ class Index:
     def download(self, version: Version, name: str, path: Path) -> None:
         """Fetch a wheel, and keep it only if it has the hash that the index states.
 
-        Args:
-            version: The release.
-            name: The file name of the wheel.
-            path: Where to put it.
-
         Raises:
             WheelError: It cannot be fetched whole, or has another hash; or see `offers`.
             OSError: It cannot be written.

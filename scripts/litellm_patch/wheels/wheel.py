@@ -78,11 +78,6 @@ def make_wheels(
 def put_wheel(path: Path, wheel: bytes, *, force: bool) -> bool:
     """Write a wheel, unless it already exists with the same content.
 
-    Args:
-        path: Where it goes; its folder need not exist.
-        wheel: Its content.
-        force: Replace a file that is in the way.
-
     Returns:
         False if the file had this content already, and was left alone.
 
