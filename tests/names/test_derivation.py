@@ -252,6 +252,26 @@ async def test_the_catch_all_stands_behind_a_derived_chain_that_leads_nowhere(pr
     assert await _answer(router, "gpt-4.1") == "answer from other"
 
 
+async def test_what_is_in_both_chains_is_tried_once(provider: Provider) -> None:
+    """Behind its targets stand those that stock walks, each once."""
+    provider.reset(dict.fromkeys((A1, "z"), Behaviour.ERROR))
+    chains = [{"*": ["z"]}, {A1: ["z"]}, {"z": ["z"]}]
+    router = build_router(Config(DEPLOYMENTS, {}, {Kind.GENERAL: chains}), provider.url, "openai")
+
+    await _answer(router, "gpt-4.1")
+
+    assert provider.models_called == (A1, "z")
+
+
+@pytest.mark.fix
+async def test_a_malformed_catch_all_stands_behind_nothing(provider: Provider) -> None:
+    """A chain that is no list of targets is no chain, and switches no other off."""
+    provider.reset({A1: Behaviour.ERROR})
+    router = build_router(Config(DEPLOYMENTS), provider.url, "openai")
+
+    assert await _answer(router, "gpt-4.1", fallbacks=[{"*": 5}, {A1: [A2]}]) == f"answer from {A2}"
+
+
 async def test_what_an_alias_stands_for_is_not_tried_again(provider: Provider) -> None:
     """Still to try is a target that differs from the failed name and its alias target."""
     provider.reset({A1: Behaviour.ERROR})
