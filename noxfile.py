@@ -22,7 +22,7 @@ nox.options.error_on_missing_interpreters = True
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 LEDGER = nox.project.load_toml("patches/releases.toml")["releases"]
-COMPILED = [entry["version"] for entry in nox.project.load_toml("patches/upstream/rust/releases.toml")["releases"]]
+COMPILED = [entry["version"] for entry in LEDGER if entry.get("delivery") == "wheel"]
 PATHS = {"PYTHONPATH": "scripts:."}
 RESULTS = ".cache/results"
 QUICK = ("patching", "model", "mutants", "doctor", "documents", "rooms", "compiled")  # what needs no release of LiteLLM
@@ -65,7 +65,7 @@ def tools(session: nox.Session) -> None:
 
 @nox.session
 def edges(session: nox.Session) -> None:
-    """Test names and chains in the oldest and the newest release: the cells that every change must pass."""
+    """Test names and chains in the oldest and the newest release in place: the cells that every change must pass."""
     run_matrix(session, "--select", "edges")
 
 
@@ -91,12 +91,12 @@ def matrix(session: nox.Session) -> None:
 
 @nox.session(default=False, python=["3.10", "3.11", "3.12", "3.13"])
 def pythons(session: nox.Session) -> None:
-    """Test the newest release on each Python, and that what upstream broke there is still broken."""
+    """Test the newest release in place on each Python, and that what upstream broke there is still broken."""
     run_matrix(session, "--select", "newest")
 
 
 @nox.session(default=False)
-@nox.parametrize("litellm", [*(entry["version"] for entry in LEDGER), *COMPILED])
+@nox.parametrize("litellm", [entry["version"] for entry in LEDGER])
 def names(session: nox.Session, litellm: str) -> None:
     """Test names and chains in one release, on stock and patched; arguments go to pytest."""
     if litellm in COMPILED:
@@ -106,9 +106,9 @@ def names(session: nox.Session, litellm: str) -> None:
 
 @nox.session
 def compiled(session: nox.Session) -> None:
-    """Test names and chains in the newest release whose Router is compiled; ``-- --rebuilt`` adds an arm built here."""
+    """Test names and chains in the newest release whose Router is compiled, or say ``-- --select all --rebuilt``."""
     need_cargo(session)
-    run_matrix(session, "--release", COMPILED[-1])
+    run_matrix(session, "--compiled", "--select", "newest")
 
 
 def run_matrix(session: nox.Session, *arguments: str) -> None:

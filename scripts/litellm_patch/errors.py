@@ -101,6 +101,14 @@ class WheelError(LitellmPatchError):
     """The index fails, or a wheel cannot be fetched whole, is not the ledger's, or cannot be made as asked."""
 
 
+class BuildError(LitellmPatchError):
+    """The compiled Router cannot be built; nothing half-written is left."""
+
+
+class NoCargoError(BuildError):
+    """There is no Rust on this machine."""
+
+
 class ProxyError(LitellmPatchError):
     """A running proxy does not answer, refuses the key, or does not answer as LiteLLM's proxy does."""
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from litellm_patch.building.lockfile import check_lock, locked_versions
+from litellm_patch.errors import BuildError, NoCargoError
 from tests.compiled.conftest import CORE, DERIVED, LOCK, RUSTC, STOCK, with_archive
-from upkeep.compiled.lockfile import PINS, check_lock, pins_for
-from upkeep.compiled.workspace import build
-from upkeep.errors import BuildError, NoCargoError
+from upkeep.compiled.workspace import REPLACED, build, compiles
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -104,7 +104,7 @@ def test_an_archive_with_another_hash_is_not_opened(release: Release, cache: Pat
 def test_an_archive_that_leaves_its_folder_is_refused(
     path: str, release: Release, cache: Path, toolbox: Toolbox
 ) -> None:
-    with pytest.raises(BuildError, match=r"expected files below litellm-1\.110\.0/"):
+    with pytest.raises(BuildError, match=r"expected plain files below litellm-1\.110\.0/"):
         build(with_archive(release, cache, {path: b""}), patched=False, cache=cache)
     assert toolbox.asked == []
 
@@ -137,26 +137,42 @@ def test_a_toolchain_that_does_not_work(release: Release, cache: Path, toolbox: 
 
 def test_a_crate_that_cargo_moves_is_noticed(release: Release, cache: Path, toolbox: Toolbox) -> None:
     toolbox.tell("moves")
-    with pytest.raises(BuildError, match=r"other crates than upstream's lock file holds: serde 1\.0\.1; pin"):
+    with pytest.raises(
+        BuildError, match=r"other crates than upstream's lock file holds: serde 1\.0\.1 \(aa\); see why"
+    ):
         build(release, patched=False, cache=cache)
     assert not list(cache.glob("*/locks/*"))
     assert built_in(cache) == []
 
 
 def test_a_crate_with_another_checksum_is_noticed() -> None:
-    check_lock(LOCK, LOCK)
+    check_lock(LOCK, LOCK, {})
+    with pytest.raises(BuildError, match=r"serde 1\.0\.0 \(bb\)"):
+        check_lock(LOCK, LOCK.replace(b'"aa"', b'"bb"'), {})
+
+
+@pytest.mark.parametrize("wanted", ["0.9.0", "0.9.0#cc"])
+def test_a_replaced_crate_is_taken_in_that_version_alone(wanted: str) -> None:
+    taken = LOCK.replace(b"1.0.0", b"0.9.0").replace(b'"aa"', b'"cc"')
+    check_lock(LOCK, taken, {"serde": wanted})
     with pytest.raises(BuildError, match=r"serde 1\.0\.0"):
-        check_lock(LOCK, LOCK.replace(b'"aa"', b'"bb"'))
+        check_lock(LOCK, LOCK, {"serde": wanted})
+    with pytest.raises(BuildError, match=r"serde 0\.9\.0 \(cc\)"):
+        check_lock(LOCK, taken, {"serde": "0.9.0#dd"})
 
 
-def test_a_pinned_crate_is_taken_in_the_version_of_the_pin_alone() -> None:
-    (pin,) = PINS
-    stock = LOCK.replace(b"serde", pin.name.encode()).replace(b"1.0.0", pin.instead_of.encode())
-    taken = stock.replace(pin.instead_of.encode(), pin.version.encode()).replace(b'"aa"', f'"{pin.checksum}"'.encode())
-    assert pins_for(stock) == PINS
-    assert pins_for(LOCK) == ()
-    check_lock(stock, taken)
-    with pytest.raises(BuildError, match=pin.name):
-        check_lock(stock, stock)
-    with pytest.raises(BuildError, match=pin.name):
-        check_lock(stock, taken.replace(pin.checksum.encode(), b"cc"))
+def test_only_what_upstream_locked_otherwise_is_replaced(release: Release, cache: Path, toolbox: Toolbox) -> None:
+    build(release, patched=False, cache=cache)
+    assert "update" not in toolbox.asked
+    assert not {name for name in REPLACED if locked_versions(LOCK, name)}
+
+
+def test_cargo_judges_the_patched_sources_once(release: Release, cache: Path, toolbox: Toolbox) -> None:
+    assert compiles(release, cache)
+    assert toolbox.asked == ["metadata", "check"]
+    assert not compiles(release, cache)
+    assert toolbox.asked == []
+    toolbox.tell("fails")
+    release.patch.write_bytes(b"A word more.\n\n" + release.patch.read_bytes())
+    with pytest.raises(BuildError, match="cargo check ended with 1: error"):
+        compiles(release, cache)

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from litellm_patch.building.workspace import EXTENSION
+from litellm_patch.errors import BuildError
 from litellm_patch.patching.files import sha256
 from tests.compiled.conftest import CORE, FACADE, STOCK
 from upkeep.compiled import installing, workspace
 from upkeep.compiled.installing import install_built, replaced_files
-from upkeep.compiled.workspace import EXTENSION
-from upkeep.errors import BuildError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,23 @@ import click
 
 if TYPE_CHECKING:
     from typing import Any
+
+
+class Replacement(click.ParamType):  # type: ignore[type-arg]  # generic only in the newest click
+    """A crate, and the version to take of it: `NAME=VERSION`, maybe with `#` and its sha256."""
+
+    name = "crate"
+
+    def convert(
+        self, value: str | tuple[str, str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        """Split it."""
+        if isinstance(value, tuple):
+            return value
+        found = re.fullmatch(r"([\w-]+)=([\w.+-]+(#[0-9a-f]{64})?)", value, re.ASCII)
+        if not found:
+            self.fail(f"{value!r} is not NAME=VERSION or NAME=VERSION#SHA256", param, ctx)
+        return found[1], found[2]
 
 
 class GivenPath(click.Path):

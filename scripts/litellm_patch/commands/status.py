@@ -17,6 +17,7 @@ from litellm_patch.commands.targets import (
 )
 from litellm_patch.errors import DeniedReleaseError, DriftedError, FixedUpstreamError, UnsupportedReleaseError
 from litellm_patch.patching.apply import status
+from litellm_patch.patching.built import how_to_replace, is_installed_compiled
 from litellm_patch.patching.judging import State
 from litellm_patch.patching.ledger import bundled_folder, is_patched_wheel, load_ledger
 from litellm_patch.wheels.difference import advice, differences, stock_files
@@ -92,6 +93,8 @@ def _describe(found: Status, diff: list[str] | None) -> Finding:
         sentence = "; ".join((sentence, *tree.troubles))
         if found.state is State.APPLIED and is_patched_wheel(found.target.version):
             next_step = "nothing to do; the patch is part of this wheel"
+        elif found.release and is_installed_compiled(found.target, found.release) and found.state is not State.APPLIED:
+            next_step = how_to_replace(found.release)
     data = {
         "state": found.state.value,
         "version": str(found.target.version),

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import click
-from packaging.version import InvalidVersion
+from packaging.version import InvalidVersion, Version
 
-from litellm_patch.commands.given import GivenPath
+from litellm_patch.building.wheel import How, build_wheel, default_folder
+from litellm_patch.commands.given import GivenPath, Replacement
 from litellm_patch.commands.targets import with_option
-from litellm_patch.output import say
+from litellm_patch.output import say, say_all
 from litellm_patch.patching.ledger import bundled_folder, load_ledger
+from litellm_patch.wheels.difference import compare_wheels
 from litellm_patch.wheels.index import Index
 from litellm_patch.wheels.wheel import make_wheels, put_wheel
 
@@ -40,6 +42,28 @@ index_option = click.option(
     metavar="PATTERN",
     help="Make every wheel of RELEASE for such a platform, as '*linux*'; the one that fits this Python unless given.",
 )
+@click.option(
+    "--sources",
+    type=GivenPath(file_okay=False),
+    metavar="FOLDER",
+    help="Keep what a build needs, and what it has compiled, here: some gigabytes; the user's cache unless given.",
+)
+@click.option("--offline", is_flag=True, help="Build of what FOLDER and cargo have already, without a network.")
+@click.option("--portable", is_flag=True, help="Build for glibc 2.28 and later, as upstream does; needs ziglang.")
+@click.option(
+    "--replace-crate",
+    "replaced",
+    multiple=True,
+    type=Replacement(),
+    metavar="NAME=VERSION[#SHA256]",
+    help="Build with this version of a crate, in place of the one that upstream locked.",
+)
+@click.option(
+    "--compare",
+    type=GivenPath(exists=True, dir_okay=False),
+    metavar="STOCK",
+    help="Make nothing: show in what the patched WHEEL differs from this stock one.",
+)
 @click.option("--force", is_flag=True, help="Replace a file that already exists with different content.")
 @with_option
 @index_option
@@ -51,17 +75,36 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     platform: str | None,
     option: str | None,
     index_url: str | None,
+    sources: Path | None,
+    replaced: tuple[tuple[str, str], ...],
+    compare: Path | None,
     *,
+    offline: bool,
+    portable: bool,
     force: bool,
 ) -> None:
     """Make the patched wheel of RELEASE, or from the stock WHEEL.
 
     RELEASE, such as 1.102.4, is fetched from the index, which needs the extra `wheel`; WHEEL is a file and needs no
     network. Each must have the sha256 of releases.toml. The result has a version of its own, the same bytes each time.
+
+    From 1.110.0 on the Router is compiled: it is built from RELEASE's source archive for this machine, which needs Rust
+    and maturin, half an hour and 6 GB; upstream's wheel gets what was built.
     """
     ledger = load_ledger(patches or bundled_folder())
+    if compare:
+        say_all(compare_wheels(GivenPath(exists=True, dir_okay=False).convert(what, None, None), compare, ledger))
+        return
+    index = Index(index_url)
     try:
-        for name, wheel in make_wheels(what, ledger, Index(index_url), platform, option):
+        release = None if what.endswith(".whl") else ledger.find(Version(what))
+        if release and release.delivery == "wheel":
+            release.series(option)
+            how = How(sources or default_folder(), index, offline, portable, dict(replaced))
+            wheels = iter((build_wheel(release, how, platform),))
+        else:
+            wheels = make_wheels(what, ledger, index, platform, option)
+        for name, wheel in wheels:
             written = put_wheel(output / name, wheel, force=force)
             say(f"{'written' if written else 'already exists, byte for byte'}: {output / name}")
     except InvalidVersion as error:

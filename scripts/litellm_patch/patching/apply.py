@@ -14,6 +14,7 @@ from litellm_patch.errors import (
     UnsupportedReleaseError,
     WheelError,
 )
+from litellm_patch.patching.built import is_installed_compiled, not_in_place
 from litellm_patch.patching.files import sha256
 from litellm_patch.patching.finding import Target, find_target
 from litellm_patch.patching.judging import State, read_tree
@@ -129,6 +130,8 @@ def _change_to(folder: Path, ledger: Ledger, goal: State, option: str | None = N
         raise built_in
     with contextlib.nullcontext() if dry else lock(target.package):
         tree = read_tree(target, release)
+        if is_installed_compiled(target, release) and tree.state is not goal:
+            raise not_in_place(target, release)
         if option not in {None, tree.option} and is_patched_wheel(target.version):
             raise built_in
         if tree.state is State.DRIFTED:

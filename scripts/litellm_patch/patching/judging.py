@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from litellm_patch.patching.built import installed_images, is_installed_compiled
 from litellm_patch.patching.files import sha256
 from litellm_patch.patching.ledger import ABSENT
 from litellm_patch.patching.record import MARKER_NAME, Marker, read_marker, record_listing, record_with
@@ -168,7 +169,7 @@ def read_tree(target: Target, release: Release) -> Tree:
         OSError: A file cannot be read.
     """
     files = []
-    for image in release.files:
+    for image in installed_images(target, release) if is_installed_compiled(target, release) else release.files:
         path = target.package.parent / image.path
         # the real folder, so that a symlinked package stays a link; not the real file, which may be a cache's
         path = Path(os.path.realpath(path.parent), path.name)

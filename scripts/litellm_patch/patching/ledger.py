@@ -91,7 +91,6 @@ class _SinceEntry:
 class _ByHand:
     schema: int
     fixed: _SinceEntry | None = None
-    compiled: _SinceEntry | None = None
     denied: list[_SinceEntry] = attrs.Factory(list)
 
 
@@ -207,6 +206,11 @@ class Release(Step):
     sdist: Mapping[str, str] = field(default_factory=dict)
     delivery: Literal["files", "wheel"] = "files"
 
+    @property
+    def sources(self) -> Mapping[str, str]:
+        """The sha256 of each archive that has the files that the patch is for, by file name."""
+        return self.sdist or self.wheels
+
     def series(self, option: str | None) -> tuple[Step, ...]:
         """Give the patches to apply, in order.
 
@@ -245,18 +249,26 @@ class Ledger:
         releases: the supported ones.
         denied: those that must not be used, with the reason.
         fixed: from where on upstream has the fix.
-        compiled: from where on the Router is no Python text.
     """
 
     releases: tuple[Release, ...]
     denied: Mapping[Version, str]
     fixed: Since | None = None
-    compiled: Since | None = None
 
     @property
     def newest(self) -> Release:
-        """The newest supported release: whatever is said of "newest" is said of this."""
+        """The newest supported release."""
         return self.releases[-1]
+
+    @property
+    def in_place(self) -> tuple[Release, ...]:
+        """Those that are patched where they are installed, oldest first."""
+        return tuple(release for release in self.releases if release.delivery == "files")
+
+    @property
+    def compiled(self) -> tuple[Release, ...]:
+        """Those whose Router is compiled, so that a patched wheel is built from the source archive."""
+        return tuple(release for release in self.releases if release.delivery == "wheel")
 
     def find(self, version: Version) -> Release:
         """Look a release up.
@@ -289,8 +301,6 @@ class Ledger:
             )
         is_newer = bool(self.releases) and version > self.newest.version
         why = f": the newest supported release is {self.newest.version}" if is_newer else ""
-        if self.compiled and version >= self.compiled.version:
-            why += f", and from {self.compiled.version} on {self.compiled.reason}"
         raise UnsupportedReleaseError(
             f"litellm {version} is not supported{why}",
             f"install a supported release, the nearest: {nearest}; or see 'Is my release supported?' in README",
@@ -306,8 +316,6 @@ class Ledger:
             return f"denied: {self.denied[version]}"
         if self.fixed and version >= self.fixed.version:
             return f"fixed upstream: {self.fixed.reason}"
-        if self.compiled and version >= self.compiled.version:
-            return f"compiled: {self.compiled.reason}"
         return None
 
     def _nearest(self, version: Version) -> str:
@@ -362,13 +370,10 @@ def load_ledger(folder: Path, *, draft: bool = False) -> Ledger:
     for version, count in Counter([*(release.version for release in releases), *by_hand.denied]).items():
         if count > 1:
             _fail(f"version {version} is listed twice")
-    ledger = Ledger(
-        tuple(sorted(releases, key=lambda entry: entry.version)), by_hand.denied, by_hand.fixed, by_hand.compiled
-    )
-    for name, since in (("fixed", ledger.fixed), ("compiled", ledger.compiled)):
-        late = [release.version for release in ledger.releases if since and release.version >= since.version]
-        if since and late:
-            _fail(f"{name} says {since.version}, but {late[-1]} is listed with a patch")
+    ledger = Ledger(tuple(sorted(releases, key=lambda entry: entry.version)), by_hand.denied, by_hand.fixed)
+    late = [release.version for release in releases if ledger.fixed and release.version >= ledger.fixed.version]
+    if ledger.fixed and late:
+        _fail(f"fixed says {ledger.fixed.version}, but {max(late)} is listed with a patch")
     return ledger
 
 
@@ -396,7 +401,7 @@ def _content(folder: Path, schema: type[T]) -> T:
     if type(raw.get("schema")) is int and raw["schema"] != SCHEMA:
         _fail(f"schema must be {SCHEMA}, not {raw['schema']}")
     if schema is _ByHand:
-        raw = {key: raw[key] for key in ("schema", "fixed", "compiled", "denied") if key in raw}
+        raw = {key: raw[key] for key in ("schema", "fixed", "denied") if key in raw}
     try:
         return _converter().structure(raw, schema)
     except cattrs.BaseValidationError as error:
@@ -408,7 +413,7 @@ def _by_hand(content: _ByHand) -> Ledger:
     denied = {entry.version: entry.reason for entry in content.denied}
     if len(denied) < len(content.denied):
         _fail("denied: a version is listed twice")
-    return Ledger((), denied, _since(content.fixed), _since(content.compiled))
+    return Ledger((), denied, _since(content.fixed))
 
 
 def _since(entry: _SinceEntry | None) -> Since | None:

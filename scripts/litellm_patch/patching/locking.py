@@ -22,8 +22,8 @@ _FAR = 1 << 30  # an offset behind the end of any file of ours: on Windows, byte
 
 
 @contextlib.contextmanager
-def lock(package: Path) -> Iterator[None]:
-    """Keep every other run of this tool out of a package, waiting a while for one to end.
+def lock(package: Path, patience: float | None = None) -> Iterator[None]:
+    """Keep every other run of this tool out of a package, or another folder, waiting some seconds for one to end.
 
     The package's own folder is locked, whoever runs the tool in whichever environment; the system takes the lock back
     when the process ends, however it ends. Where a folder cannot be locked, as on Windows and NFS, it is the package's
@@ -36,11 +36,12 @@ def lock(package: Path) -> Iterator[None]:
         LockedError: Another run does not end.
         OSError: The folder cannot be read, or nothing in it can be locked.
     """
-    end = time.monotonic() + PATIENCE
+    patience = PATIENCE if patience is None else patience
+    end = time.monotonic() + patience
     while (held := _try_to_lock(package)) is None:
         if time.monotonic() >= end:
             raise LockedError(
-                f"another litellm-patch is at work on {package}, for more than {PATIENCE:.0f} s",
+                f"another litellm-patch is at work on {package}, for more than {patience:.0f} s",
                 "wait until it has ended, then run this again",
             )
         time.sleep(_PAUSE)

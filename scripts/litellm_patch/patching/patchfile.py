@@ -42,6 +42,7 @@ class FilePatch:
 
     path: str
     hunks: tuple[Hunk, ...]
+    is_new: bool = False
 
     def apply(self, data: bytes, offsets: Sequence[int], *, reverse: bool = False) -> bytes:
         """Apply every hunk at its recorded place.
@@ -120,7 +121,7 @@ def parse_patch(data: bytes, name: str) -> dict[str, FilePatch]:
             end = max(line.diff_line_no or 0 for line in hunk)
             if not _AFTER_HUNK.match(lines[end]):
                 raise PatchError(f"{name}: line {end + 1} belongs to no hunk: {lines[end]!r}", _MEND)
-        files[path] = FilePatch(path, tuple(_hunk(hunk) for hunk in part))
+        files[path] = FilePatch(path, tuple(_hunk(hunk) for hunk in part), is_new)
         if is_new and (len(part) != 1 or files[path].hunks[0].before):
             raise PatchError(f"{name}: {path} is new, and must be added by one hunk", _MEND)
     if not files:

@@ -9,13 +9,14 @@ from litellm_patch.errors import WheelError
 from litellm_patch.patching.files import sha256
 from litellm_patch.patching.series import apply_series, read_series
 from litellm_patch.wheels.stock import Stock, read_wheel
+from litellm_patch.wheels.wheel import stated_version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from litellm_patch.patching.judging import SourceFile, Tree
-    from litellm_patch.patching.ledger import Release
+    from litellm_patch.patching.ledger import Ledger, Release
 
 
 def stock_files(release: Release, wheel: Path | None, cache: Path) -> Mapping[str, bytes] | None:
@@ -76,3 +77,33 @@ def _diff(kind: str, origin: bytes, file: SourceFile) -> list[str]:
     before, after = (data.decode(errors="backslashreplace").split("\n") for data in (origin, file.data or b""))
     names = (f"{kind}/{file.image.path}", f"found/{file.image.path}")
     return list(difflib.unified_diff(before, after, *names, lineterm=""))
+
+
+def compare_wheels(patched: Path, stock: Path, ledger: Ledger) -> list[str]:
+    """Tell in what a patched wheel differs from the stock wheel that it was made from.
+
+    Args:
+        patched: The wheel that `litellm-patch wheel` made.
+        stock: Upstream's, which the ledger must know.
+        ledger: The releases that are supported.
+
+    Returns:
+        A line for each file that differs, by its path in the patched wheel, and the count of those that do not.
+
+    Raises:
+        WheelError: One of them is no wheel of litellm, or the stock one is not the ledger's.
+        LitellmPatchError: The release is not supported.
+        OSError: One of them cannot be read.
+    """
+    version = stated_version(patched)
+    release = ledger.find(version)
+    if sha256(stock.read_bytes()) not in release.wheels.values():
+        raise WheelError(f"{stock} is not a wheel of litellm {release.version} that the ledger knows", advice(release))
+    before, after = (read_wheel(path, path.name) for path in (stock, patched))
+    before = {path.replace(f"-{release.version}.", f"-{version}.", 1): data for path, data in before.items()}
+    lines = [f"only in {stock.name}: {path}" for path in sorted(before.keys() - after.keys())]
+    lines += [f"added: {path}" for path in sorted(after.keys() - before.keys())]
+    common = sorted(before.keys() & after.keys())
+    lines += [f"changed: {path}" for path in common if before[path] != after[path]]
+    same = sum(before[path] == after[path] for path in common)
+    return [*lines, f"the same bytes: {same} of {len(after)} files"]

@@ -42,12 +42,12 @@ class Offer:
     @cached_property
     def wheels(self) -> Mapping[str, str]:
         """The sha256 of each wheel, by file name; empty for a release without wheels."""
-        wheels = sorted(file.filename for file in self.files if file.filename.endswith(".whl"))
-        hashes = {file.filename: file.digests.get("sha256", "").lower() for file in self.files}
-        for name in wheels:
-            if not re.fullmatch(r"[0-9a-f]{64}", hashes[name]):
-                raise WheelError(f"the index gives no sha256 of {name}", _RETRY)
-        return {name: hashes[name] for name in wheels}
+        return self._hashes(".whl")
+
+    @cached_property
+    def sdist(self) -> Mapping[str, str]:
+        """The sha256 of the source archive, by file name; empty for a release without one."""
+        return self._hashes(".tar.gz")
 
     @cached_property
     def uploaded(self) -> datetime:
@@ -64,6 +64,14 @@ class Offer:
     def best(self) -> str:
         """The name of the wheel to read sources from: the one of least surprise."""
         return min(self.wheels, key=lambda name: (_rank(name), name))
+
+    def _hashes(self, ending: str) -> Mapping[str, str]:
+        names = sorted(file.filename for file in self.files if file.filename.endswith(ending))
+        hashes = {file.filename: file.digests.get("sha256", "").lower() for file in self.files}
+        for name in names:
+            if not re.fullmatch(r"[0-9a-f]{64}", hashes[name]):
+                raise WheelError(f"the index gives no sha256 of {name}", _RETRY)
+        return {name: hashes[name] for name in names}
 
 
 class Index:

@@ -1,9 +1,10 @@
-"""The cache of stock files: of each release only what patches touch, taken once from a wheel of known hash."""
+"""The cache of stock files: of each release only what patches touch, taken once from an archive of known hash."""
 
 from __future__ import annotations
 
 import json
 import shutil
+import tarfile
 import tempfile
 import zipfile
 import zlib
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 
     from litellm_patch.wheels.index import Index
 
-_NOTE = "wheel.json"  # where the files came from, and their hashes; null for a file that the wheel lacks
+_NOTE = "wheel.json"  # where the files came from, and their hashes; null for a file that the archive lacks
+
+_REPORT = "if the index serves another file than before, do not build it, and report that"
 
 
 def default_cache(patches: Path) -> Path:
@@ -36,54 +39,56 @@ class Stock:
     folder: Path
     paths: frozenset[str]
 
-    def read(self, version: Version, wheels: Mapping[str, str]) -> dict[str, bytes] | None:
+    def read(self, version: Version, archives: Mapping[str, str]) -> dict[str, bytes] | None:
         """Read the files of a release.
 
         Args:
             version: The release.
-            wheels: The sha256 of each wheel that the files may come from.
+            archives: The sha256 of each wheel or source archive that the files may come from.
 
         Returns:
             The content of each wanted file that the release has; None if the cache lacks anything of it, or holds
-            something else than it took from one of these wheels.
+            something else than it took from one of these.
         """
         place = self.folder / str(version)
         try:
             note = json.loads((place / _NOTE).read_bytes())
             hashes = {path: note["files"][path] for path in self.paths}
-            if wheels.get(note["wheel"]) != note["sha256"]:
+            if archives.get(note["wheel"]) != note["sha256"]:
                 return None
             files = {path: (place / path).read_bytes() for path, digest in hashes.items() if digest is not None}
         except (OSError, ValueError, KeyError, TypeError):
             return None
         return files if all(sha256(data) == hashes[path] for path, data in files.items()) else None
 
-    def fill(self, version: Version, wheel: str, index: Index) -> None:
-        """Fetch a wheel, keep the wanted files and drop the rest.
+    def fill(self, version: Version, name: str, index: Index) -> None:
+        """Fetch a wheel or source archive, keep the wanted files and drop the rest.
 
         Raises:
-            WheelError: The wheel could not be fetched whole, has another hash, or is no wheel.
+            WheelError: It could not be fetched whole, has another hash, or is no such archive.
             OSError: The cache cannot be written.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".new-", dir=self.folder) as scratch:
-            archive, place = Path(scratch, "wheel"), Path(scratch, str(version))
+            archive, place = Path(scratch, "archive"), Path(scratch, str(version))
             place.mkdir()
-            index.download(version, wheel, archive)
+            index.download(version, name, archive)
             hashes: dict[str, str | None] = dict.fromkeys(sorted(self.paths))
-            for path, data in read_wheel(archive, wheel, self.paths).items():
+            read = read_wheel if name.endswith(".whl") else read_sdist
+            for path, data in read(archive, name, self.paths).items():
                 hashes[path] = sha256(data)
                 (place / path).parent.mkdir(parents=True, exist_ok=True)
                 (place / path).write_bytes(data)
-            note = {"wheel": wheel, "sha256": index.offers[version].wheels[wheel], "files": hashes}
+            offer = index.offers[version]
+            note = {"wheel": name, "sha256": {**offer.wheels, **offer.sdist}[name], "files": hashes}
             (place / _NOTE).write_text(json.dumps(note, indent=1) + "\n")
             final = self.folder / str(version)
             shutil.rmtree(final, ignore_errors=True)
             place.rename(final)
 
 
-def read_wheel(archive: Path, name: str, paths: Collection[str]) -> dict[str, bytes]:
-    """Read files of a wheel.
+def read_wheel(archive: Path, name: str, paths: Collection[str] | None = None) -> dict[str, bytes]:
+    """Read files of a wheel: those of these paths, or all.
 
     Raises:
         WheelError: It is no wheel.
@@ -91,6 +96,34 @@ def read_wheel(archive: Path, name: str, paths: Collection[str]) -> dict[str, by
     """
     try:
         with zipfile.ZipFile(archive) as content:
-            return {path: content.read(path) for path in sorted(set(paths) & set(content.namelist()))}
+            names = content.namelist()
+            return {path: content.read(path) for path in sorted(names if paths is None else set(paths) & set(names))}
     except (zipfile.BadZipFile, zlib.error, RuntimeError) as error:
         raise WheelError(f"{name} is not a wheel: {error}", "ask the index's owner") from error
+
+
+def read_sdist(archive: Path, name: str, paths: Collection[str] | None = None) -> dict[str, bytes]:
+    """Read files of a source archive, by their paths below its top folder.
+
+    Args:
+        archive: Where it is.
+        name: What it is called on the index.
+        paths: Which files; all if not given.
+
+    Raises:
+        WheelError: It is no source archive, or has something else than plain files below one folder.
+        OSError: It cannot be read.
+    """
+    top = f"{name.removesuffix('.tar.gz')}/"
+    files = {}
+    try:
+        with tarfile.open(archive) as content:
+            for member in content:
+                path = member.name.removeprefix(top)
+                if not member.isfile() or path == member.name or ".." in path.split("/"):
+                    raise WheelError(f"{name} holds {member.name}, expected plain files below {top}", _REPORT)
+                if (paths is None or path in paths) and (data := content.extractfile(member)):
+                    files[path] = data.read()
+    except (tarfile.TarError, EOFError) as error:
+        raise WheelError(f"{name} cannot be read: {error}", "delete it, and run this again") from error
+    return files

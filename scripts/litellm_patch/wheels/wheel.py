@@ -22,7 +22,7 @@ from litellm_patch.patching.files import sha256, write_whole
 from litellm_patch.patching.finding import NAME
 from litellm_patch.patching.judging import SourceFile, State
 from litellm_patch.patching.ledger import LEDGER_NAME, WHEEL_LABEL, is_patched_wheel
-from litellm_patch.patching.record import record_with
+from litellm_patch.patching.record import record_listing, record_with
 from litellm_patch.patching.series import apply_series, read_series
 
 if TYPE_CHECKING:
@@ -57,22 +57,22 @@ def make_wheels(
         OSError: A file cannot be read, or there is no room to work in.
     """
     given = Path(what) if what.endswith(".whl") else None
-    version = _stated_version(given) if given else Version(what)
+    version = stated_version(given) if given else Version(what)
     if is_patched_wheel(version):
         raise WheelError(f"{what} is a patched wheel already", "install it, or name the stock wheel or release")
     release = ledger.find(version)
     series = release.series(option)
-    for name in _chosen(release, given, platform):
+    for name in choose(release, given, platform):
         data = given.read_bytes() if given else _fetched(release, name, index)
         if sha256(data) != release.wheels[name]:
             raise WheelError(
                 f"{name} has sha256 {sha256(data)}, expected {release.wheels[name]}", "fetch it again from PyPI"
             )
         try:
-            wheel = _repacked(data, release, series)
+            wheel = repack(data, release, series)
         except (zipfile.BadZipFile, zlib.error, struct.error, KeyError, RuntimeError) as error:
             raise WheelError(f"{name} is not a wheel of litellm: {error}", "fetch it again from PyPI") from error
-        yield name.replace(f"{release.version}", f"{_patched_version(series)}", 1), wheel
+        yield name.replace(f"{release.version}", f"{patched_version(series)}", 1), wheel
 
 
 def put_wheel(path: Path, wheel: bytes, *, force: bool) -> bool:
@@ -94,13 +94,13 @@ def put_wheel(path: Path, wheel: bytes, *, force: bool) -> bool:
     return True
 
 
-def _patched_version(series: Sequence[Step]) -> Version:
+def patched_version(series: Sequence[Step]) -> Version:
     """Give the version of a patched wheel, which names an optional patch."""
     options = [f".{step.option}" for step in series if step.option]
     return Version(f"{series[0].version}+{WHEEL_LABEL}.{REVISION}{''.join(options)}")
 
 
-def _stated_version(wheel: Path) -> Version:
+def stated_version(wheel: Path) -> Version:
     """Read the version from the name of a litellm wheel."""
     try:
         name, version, _, _ = parse_wheel_filename(wheel.name)
@@ -111,8 +111,17 @@ def _stated_version(wheel: Path) -> Version:
     return version
 
 
-def _chosen(release: Release, given: Path | None, platform: str | None) -> list[str]:
-    """Choose among the wheels of a release, by name."""
+def choose(release: Release, given: Path | None = None, platform: str | None = None) -> list[str]:
+    """Choose among the wheels of a release, by name.
+
+    Args:
+        release: The release.
+        given: The path of one of them.
+        platform: A pattern of platform tags; without it, the one that fits the running Python best is chosen.
+
+    Raises:
+        WheelError: There is none.
+    """
     names = [given.name] if given else sorted(release.wheels)
     if given and given.name not in release.wheels:
         raise WheelError(
@@ -145,21 +154,39 @@ def _fetched(release: Release, name: str, index: Index) -> bytes:
         return Path(scratch, name).read_bytes()
 
 
-def _repacked(data: bytes, release: Release, series: Sequence[Step]) -> bytes:
+def repack(
+    data: bytes,
+    release: Release,
+    series: Sequence[Step],
+    more: Mapping[str, bytes] | None = None,
+    note: tuple[str, bytes] | None = None,
+) -> bytes:
     """Give a stock wheel with the patch, the new version, and the old order, times and modes.
 
     What zlib makes differs between builds of Python, and the same wheel must give the same bytes everywhere: members
     that stay as they are keep their packed bytes, and those that change are stored without packing.
+
+    Args:
+        data: The stock wheel.
+        release: Its release.
+        series: The patches to put in.
+        more: What else changes, by path in the stock wheel; it is packed.
+        note: The name and content of a file to add to its `.dist-info`.
+
+    Raises:
+        WheelError: A file of the wheel is not the stock one.
+        KeyError: It lacks one.
     """
-    old_stem, new_stem = f"{NAME}-{release.version}", f"{NAME}-{_patched_version(series)}"
+    old_stem, new_stem = f"{NAME}-{release.version}", f"{NAME}-{patched_version(series)}"
     result = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(result, "w") as new:
-        changed = _changed_members(old, old_stem, new_stem, release, series)
+        changed = _changed_members(old, (old_stem, new_stem), release, series, more or {}, note)
         for info in old.infolist():
             member = copy.copy(info)
             member.filename = _renamed(info.filename, old_stem, new_stem)
             if info.filename in changed:
-                new.writestr(member, changed[info.filename], zipfile.ZIP_STORED)
+                packed = zipfile.ZIP_DEFLATED if info.filename in (more or {}) else zipfile.ZIP_STORED
+                new.writestr(member, changed[info.filename], packed)
             else:
                 start = info.header_offset + _LOCAL_HEADER.size
                 start += sum(_LOCAL_HEADER.unpack_from(data, info.header_offset))
@@ -168,24 +195,39 @@ def _repacked(data: bytes, release: Release, series: Sequence[Step]) -> bytes:
                 result.write(member.FileHeader() + data[start : start + info.compress_size])
                 new.start_dir = result.tell()
                 new.filelist.append(member)
+        if note:
+            place = copy.copy(old.getinfo(f"{old_stem}.dist-info/METADATA"))
+            place.filename = f"{new_stem}.dist-info/{note[0]}"
+            new.writestr(place, note[1], zipfile.ZIP_STORED)
     return result.getvalue()
 
 
-def _changed_members(
-    wheel: zipfile.ZipFile, old_stem: str, new_stem: str, release: Release, series: Sequence[Step]
+def _changed_members(  # noqa: PLR0913, PLR0917 - what `repack` takes
+    wheel: zipfile.ZipFile,
+    stems: tuple[str, str],
+    release: Release,
+    series: Sequence[Step],
+    more: Mapping[str, bytes],
+    note: tuple[str, bytes] | None,
 ) -> Mapping[str, bytes]:
     """Apply the patches, and give the new content of each member that changes, by its old name."""
+    old_stem, new_stem = stems
     patches = read_series(series)
-    changed: dict[str, bytes] = {}
+    changed = dict(more)
     for image in release.files:
+        if not image.path.startswith(f"{NAME}/"):
+            continue  # of the source archive alone
         stock = SourceFile(image, Path(image.path), wheel.read(image.path))
         if stock.state is not State.CLEAN:  # upstream makes the Windows wheels from a CRLF checkout
             raise WheelError(f"this wheel cannot be patched: {stock.trouble}", "take the wheel of another platform")
         changed[image.path] = apply_series(image.path, stock.data or b"", patches)
     metadata, record = f"{old_stem}.dist-info/METADATA", f"{old_stem}.dist-info/RECORD"
-    version = f"Version: {_patched_version(series)}".encode()
+    version = f"Version: {patched_version(series)}".encode()
     changed[metadata] = re.sub(rb"(?m)^Version:[^\r\n]*", version, wheel.read(metadata), count=1)
-    rows = record_with(wheel.read(record), changed).decode().splitlines(keepends=True)
+    listing = record_with(wheel.read(record), changed)
+    if note:
+        listing = record_listing(listing, f"{old_stem}.dist-info/{note[0]}".encode(), note[1])
+    rows = listing.decode().splitlines(keepends=True)
     changed[record] = "".join(_renamed(row, old_stem, new_stem) for row in rows).encode()
     return changed
 

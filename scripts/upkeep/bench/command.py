@@ -70,7 +70,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
         return 0
     console = Console(markup=False, highlight=False, soft_wrap=True)
     ledger = load_ledger(bundled_folder())
-    releases = [ledger.find(release)] if release else select(ledger.releases, selection)
+    releases = [ledger.find(release)] if release else select(ledger.in_place, selection)
     found = [_measure(entry, folder.resolve(), rounds, runs, console, quick=quick) for entry in releases]
     measured = datetime.now(timezone.utc).date().isoformat()
     content = {"measured": measured, "python": platform.python_version(), "releases": found}

@@ -15,13 +15,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from litellm_patch.errors import PatchError
+from litellm_patch.errors import BuildError, PatchError
 from litellm_patch.patching.finding import find_target
 from litellm_patch.patching.series import apply_series, read_series
 from upkeep.cells.breakage import find_breakage
 from upkeep.cells.environment import ARMS, HERE, REBUILT, ROOT, UntrustedEnvironmentError, apply_patch, ready, ready_arm
 from upkeep.cells.result import CellResult, write_result
-from upkeep.errors import BuildError
 from upkeep.releases.locating import locate
 
 if TYPE_CHECKING:

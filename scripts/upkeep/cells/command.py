@@ -11,7 +11,7 @@ from rich.console import Console
 from litellm_patch.patching.ledger import bundled_folder, load_ledger
 from upkeep.cells.cell import run_cell
 from upkeep.cells.each import conclude, run_each
-from upkeep.cells.environment import ARMS, REBUILT, find_release
+from upkeep.cells.environment import ARMS, REBUILT
 from upkeep.cells.selection import Shard, release_options, select
 from upkeep.command import PASS_ON, shard_option
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 @click.option("--results", type=click.Path(path_type=Path), required=True, help="Leave a JSON file for each cell here.")
 @release_options("ends")
 @shard_option
+@click.option("--compiled", is_flag=True, help="Select among the releases whose Router is compiled.")
 @click.option("--rebuilt", is_flag=True, help="Take a third arm: stock, but for an extension that is built here.")
 @click.argument("pytest_arguments", nargs=-1, type=click.UNPROCESSED)
 def command(  # noqa: PLR0913, PLR0917 - one argument an option
@@ -34,6 +35,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     shard: tuple[int, int],
     pytest_arguments: tuple[str, ...],
     *,
+    compiled: bool,
     rebuilt: bool,
 ) -> int:
     """Run cells of the matrix, one after the other in the same environments.
@@ -42,7 +44,8 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     """
     ledger = load_ledger(bundled_folder())
     part = Shard(*shard)
-    releases = part.of([find_release(str(release))] if release else select(ledger.releases, selection))
+    known = ledger.compiled if compiled else ledger.in_place
+    releases = part.of([ledger.find(release)] if release else select(known, selection))
     kept = None if pytest_arguments else results  # a part of the tests is no result
     place = part.folder(folder)
     console = Console(soft_wrap=True, highlight=False, markup=False)

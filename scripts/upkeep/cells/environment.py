@@ -21,7 +21,6 @@ from litellm_patch.patching.finding import find_target
 from litellm_patch.patching.judging import State
 from litellm_patch.patching.ledger import bundled_folder, load_ledger
 from upkeep.compiled.installing import install_built, replaced_files
-from upkeep.compiled.releases import find_compiled, is_compiled
 from upkeep.errors import UpkeepError
 
 if TYPE_CHECKING:
@@ -162,7 +161,7 @@ class Environment:
 
 
 def find_release(version: str) -> Release:
-    """The ledger's entry of a release, or that of one whose Router is compiled.
+    """The ledger's entry of a release.
 
     Args:
         version: the release's number.
@@ -174,8 +173,7 @@ def find_release(version: str) -> Release:
         LitellmPatchError: the ledger is wrong, or does not have the release, or denies it.
         InvalidVersion: that is no release number.
     """
-    number = Version(version)
-    return find_compiled(number) if is_compiled(number) else load_ledger(bundled_folder()).find(number)
+    return load_ledger(bundled_folder()).find(Version(version))
 
 
 def ready(folder: Path, release: Release, requirements: Path) -> Environment:

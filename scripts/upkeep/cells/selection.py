@@ -74,7 +74,7 @@ def select(releases: Sequence[Release], selection: str) -> Sequence[Release]:
     """The releases of a selection.
 
     Args:
-        releases: all that are supported, oldest first.
+        releases: all to select from, oldest first.
         selection: ``newest`` (and the newest of each range that is known to be broken on this Python), ``edges`` (the
             oldest and the newest), ``ends`` (the first and last of each patch's range), ``minors`` (those, and the
             newest of each minor version) or ``all``.

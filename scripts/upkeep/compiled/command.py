@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from litellm_patch.output import say
+from litellm_patch.patching.ledger import bundled_folder, load_ledger
 from upkeep.command import VERSION
-from upkeep.compiled.releases import find_compiled
 from upkeep.compiled.workspace import build
 
 if TYPE_CHECKING:
@@ -20,6 +20,6 @@ if TYPE_CHECKING:
 @click.option("--stock", is_flag=True, help="Build the stock sources, not the patched ones.")
 def command(release: Version, *, stock: bool) -> None:
     """Build the extension of a release whose Router is compiled, or take the one that was kept, and say where it is."""
-    built = build(find_compiled(release), patched=not stock)
+    built = build(load_ledger(bundled_folder()).find(release), patched=not stock)
     size = built.path.stat().st_size / 1e6
     say(f"{built.path}: {size:.1f} MB, {f'built in {built.seconds:.0f} s' if built.seconds else 'kept'}")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from litellm_patch.building.workspace import EXTENSION
+from litellm_patch.errors import BuildError
 from litellm_patch.patching.files import sha256, write_whole
 from litellm_patch.patching.replacing import remove_bytecode
-from upkeep.compiled.workspace import EXTENSION, build
-from upkeep.errors import BuildError
+from upkeep.compiled.workspace import build
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -118,7 +118,7 @@ def command(version: Version | None) -> int:
     patched, 1 if not, 2 if the demo cannot be run.
     """
     ledger = load_ledger(bundled_folder())
-    release = ledger.find(version) if version else ledger.newest
+    release = ledger.find(version) if version else ledger.in_place[-1]
     return 0 if show(release, Console(soft_wrap=not sys.stdout.isatty())) else 1
 
 

@@ -102,7 +102,7 @@ def command(  # noqa: PLR0913 - one argument an option
     ledger = load_ledger(bundled_folder())
     equivalents = load_equivalents(EQUIVALENTS)
     part = Shard(*shard)
-    chosen = [ledger.find(release)] if release else select(ledger.releases, selection)
+    chosen = [ledger.find(release)] if release else select(ledger.in_place, selection)
     releases = [entry for entry in part.of(chosen) if not find_breakage(entry.version)]
     place = part.folder(folder)
     verdicts: list[MutantVerdict] = []
@@ -117,7 +117,7 @@ def command(  # noqa: PLR0913 - one argument an option
             verdicts += found
     left = _tell(console, f"{len(releases)} releases", verdicts, equivalents, each=False)
     # an entry may be about one release only, and a mutant that was skipped may have died: who ran a part cannot tell
-    whole = len(releases) == len(select(ledger.releases, "ends")) and all(v.fate != "skipped" for v in verdicts)
+    whole = len(releases) == len(select(ledger.in_place, "ends")) and all(v.fate != "skipped" for v in verdicts)
     rotten = stale(verdicts, equivalents) if whole else []
     for gone in rotten:
         console.print(f"  no survivor any more: {gone.function}, {gone.operator}: {gone.before} -> {gone.after}")

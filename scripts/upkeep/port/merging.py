@@ -45,6 +45,8 @@ def merge_file(path: str, before: bytes, patched: bytes, new: bytes | None) -> M
         GitError: Git is not there, or failed.
         OSError: There is no room to work in.
     """
+    if new is None and not before:
+        return Merged(path, patched, ())  # a file of the patch's own
     if new is None:
         edited = ", ".join(sorted(language_of(path).changed_names(before, patched)))
         return Merged(path, b"", (f"{path} is gone; the patch changes these in it: {edited}",))

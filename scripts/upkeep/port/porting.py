@@ -99,8 +99,8 @@ def resume(folder: Path, around: Surroundings, *, arms: bool) -> list[str]:
     task = prepare(folder, Version(note.version), around, load_ledger(folder), arms=arms)
     edited = work.edited()
     for path, (before, _) in edited.items():
-        if before != task.sources.get(path):
-            raise PortConflictError(f"{path} in {work.tree} is not the wheel's", "drop the port with port --abort")
+        if before != task.sources.get(path, b""):
+            raise PortConflictError(f"{path} in {work.tree} is not the release's", "drop the port with port --abort")
     changed, expected = changes(edited), changes(task.images_of_base())
     lines = []
     if changed != expected:

@@ -1,55 +1,58 @@
-"""The sources of a release that speak of fallbacks, taken once from its wheel and kept."""
+"""The sources of a release that speak of fallbacks, taken once from its wheel or source archive and kept."""
 
 from __future__ import annotations
 
 import tempfile
 import zipfile
-import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from litellm_patch.errors import WheelError
-from litellm_patch.patching.files import write_whole
+from litellm_patch.patching.files import sha256, write_whole
+from litellm_patch.wheels.stock import read_sdist, read_wheel
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from litellm_patch.wheels.index import Index, Offer
 
 _WORD = b"fallback"
+_LANGUAGES = {"litellm/": ".py", "litellm-rust/": ".rs"}
 
 
-def fallback_sources(offer: Offer, index: Index, cache: Path) -> dict[str, bytes]:
-    """Read every Python file of a release that has the word fallback in it.
+def fallback_sources(offer: Offer, archive: str, also: Collection[str], index: Index, cache: Path) -> dict[str, bytes]:
+    """Read every source file of a release that has the word fallback in it.
 
     Args:
         offer: What the index has of the release.
-        index: Where to fetch a wheel of it, unless the cache has what is wanted.
+        archive: Which of its files to read: a wheel, or the source archive.
+        also: Paths of files that are wanted whatever is in them.
+        index: Where to fetch it, unless the cache has what is wanted.
         cache: A folder for it.
 
     Returns:
-        The content of each file, by its path in the wheel.
+        The content of each file, by its path in the wheel or below the archive's top folder.
 
     Raises:
-        WheelError: The wheel cannot be fetched whole, has another hash than the index says, or is none.
+        WheelError: The archive cannot be fetched whole, has another hash than the index says, or is none.
         OSError: The cache cannot be written.
     """
-    digest = offer.wheels[offer.best]
-    kept = cache / f"{offer.version}-{digest[:16]}.zip"
+    digest = {**offer.wheels, **offer.sdist}[archive]
+    wanted = sha256("\n".join(sorted(also)).encode())
+    kept = cache / f"{offer.version}-{digest[:16]}-{wanted[:8]}.zip"
     if not kept.is_file():
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".new-", dir=cache) as scratch:
-            wheel, packed = Path(scratch, "wheel"), Path(scratch, "packed")
-            index.download(offer.version, offer.best, wheel)
-            _pack(wheel, packed, offer.best)
+            fetched, packed = Path(scratch, "fetched"), Path(scratch, "packed")
+            index.download(offer.version, archive, fetched)
+            with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as result:
+                read = read_wheel if archive.endswith(".whl") else read_sdist
+                for path, data in sorted(read(fetched, archive).items()):
+                    if path in also or (_is_source(path) and _WORD in data):
+                        result.writestr(path, data)
             write_whole(kept, packed.read_bytes())
     with zipfile.ZipFile(kept) as content:
         return {name: content.read(name) for name in content.namelist()}
 
 
-def _pack(wheel: Path, packed: Path, name: str) -> None:
-    try:
-        with zipfile.ZipFile(wheel) as content, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as result:
-            for path in sorted(content.namelist()):
-                if path.startswith("litellm/") and path.endswith(".py") and _WORD in (data := content.read(path)):
-                    result.writestr(path, data)
-    except (zipfile.BadZipFile, zlib.error, RuntimeError) as error:
-        raise WheelError(f"{name} is not a wheel: {error}", "ask the index's owner") from error
+def _is_source(path: str) -> bool:
+    return any(path.startswith(folder) and path.endswith(ending) for folder, ending in _LANGUAGES.items())

@@ -100,8 +100,8 @@ class Task:
         """
         return {
             image.path: (
-                self.sources[image.path],
-                patch.files[image.path].apply(self.sources[image.path], image.offsets),
+                before := self.sources.get(image.path, b""),
+                patch.files[image.path].apply(before, image.offsets),
             )
             for image in entry.files
         }
@@ -112,9 +112,11 @@ class Task:
         Raises:
             LitellmPatchError: The stock files cannot be had, or its patch does not fit them.
         """
-        have = self._stock().read(self.base.version, self.base.wheels) or {}
+        have = self._stock().read(self.base.version, self.base.sources) or {}
         patches, offsets = self.base.read_patch(), {image.path: image.offsets for image in self.base.files}
-        return {path: (have[path], patches[path].apply(have[path], offsets[path])) for path in patches}
+        return {
+            path: (before := have.get(path, b""), patch.apply(before, offsets[path])) for path, patch in patches.items()
+        }
 
     def ledger_with(self, entry: Release) -> Ledger:
         """Give the ledger with an entry more.
@@ -144,13 +146,15 @@ class Task:
             files=images,
             uploaded=self.offer.uploaded,
             wheels=self.offer.wheels,
+            sdist=self.offer.sdist if self.patch.is_for_sources else {},
+            delivery=self.base.delivery,
         )
         return self.ledger_with(entry)
 
     def _stock(self) -> Stock:
         """The cache of stock files, with what the patch touches in this release and in the one below it."""
         stock = Stock(self.around.cache, frozenset(self.patch.files))
-        wanted = {self.version: self.offer.wheels, self.base.version: self.base.wheels}
+        wanted = {self.version: self.patch.archives(self.offer), self.base.version: self.base.sources}
         fetch_stock(stock, wanted, self.around)
         return stock
 
@@ -189,9 +193,13 @@ def prepare(folder: Path, version: Version, around: Surroundings, ledger: Ledger
     below = [release for release in ledger.releases if release.version < version]
     if not below:
         raise UnsupportedReleaseError(f"the ledger has no release below {version}", "add one with releases update")
-    around.step("fetching the wheel", 0, 1)
-    sources = fallback_sources(offer, around.index, around.cache.parent / "sources")
-    return Task(folder, around, ledger, offer, below[-1], patch_for(version, patches), sources, arms)
+    around.step("fetching the release", 0, 1)
+    patch = patch_for(version, patches)
+    archive = next(iter(offer.sdist), "") if patch.is_for_sources else offer.best
+    if not archive:
+        raise UnsupportedReleaseError(f"the index has no source archive of litellm {version}", "deny the release")
+    sources = fallback_sources(offer, archive, patch.files, around.index, around.cache.parent / "sources")
+    return Task(folder, around, ledger, offer, below[-1], patch, sources, arms)
 
 
 def changes(images: Mapping[str, tuple[bytes, bytes]]) -> dict[str, frozenset[str]]:

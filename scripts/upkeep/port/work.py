@@ -84,6 +84,7 @@ class Work:
         git(self.tree, "add", "--all", "--force")
         git(self.tree, "commit", "--quiet", "--no-verify", "--message", f"litellm {note.version}")
         self._write(merged)
+        git(self.tree, "add", "--intent-to-add", ".")
         # last: without it the folder is half a port, which can only be dropped
         write_whole(self.folder / _NOTE, json.dumps(asdict(note), indent=1).encode() + b"\n")
 
@@ -101,17 +102,17 @@ class Work:
         files = {}
         for entry in filter(None, status.split("\0")):
             path = entry[3:]
-            if entry[:2].strip() != "M":
+            if entry[:2].strip() not in {"M", "A"}:  # a file that the patch adds is known to git
                 raise PortConflictError(
-                    f"{path} was added or removed in {self.tree}",
-                    "a patch changes files only: edit those that are there",
+                    f"{path} was added or removed in {self.tree}", "edit the files that are there, and git add new ones"
                 )
             content = (self.tree / path).read_bytes()
             if has_conflict_marks(content):
                 raise PortConflictError(
                     f"{self.tree / path} still has marks of a conflict", "resolve them, then continue"
                 )
-            files[path] = (git(self.tree, "show", f"HEAD:{path}").stdout, content)
+            known = entry[:2].strip() == "M"
+            files[path] = (git(self.tree, "show", f"HEAD:{path}").stdout if known else b"", content)
         if not files:
             raise PortConflictError(f"nothing is edited in {self.tree}", "edit what the patch changes, then continue")
         return files
@@ -151,7 +152,7 @@ class Work:
             "--stdout",
         )
         patch = git(self.tree, "format-patch", "-1", *shape).stdout
-        git(self.tree, "reset", "--quiet", "--mixed", "HEAD~1")
+        git(self.tree, "reset", "--quiet", "--mixed", "--intent-to-add", "HEAD~1")
         return patch
 
     def drop(self) -> None:

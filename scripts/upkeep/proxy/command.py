@@ -114,7 +114,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     ledger = load_ledger(bundled_folder())
     part = Shard(*shard)
     wanted = named or tuple(map(Version, USUAL))
-    chosen = select(ledger.releases, selection) if selection else [find_release(str(version)) for version in wanted]
+    chosen = select(ledger.in_place, selection) if selection else [find_release(str(version)) for version in wanted]
     releases = [release for release in part.of(chosen) if not find_breakage(release.version)]
     place = part.folder(folder)
     kept = results.resolve()

@@ -51,7 +51,7 @@ def command(output: Path, pythons: tuple[str, ...], *, dry_run: bool) -> int:
         compare(built, again)
         say(f"two builds of {version}: {len(built)} files, the same bytes")
         (wheel,) = (name for name in built if name.endswith(".whl"))
-        release = load_ledger(bundled_folder()).newest
+        release = load_ledger(bundled_folder()).in_place[-1]
         parts = b""
         for python in pythons:
             parts = try_installed(Path(scratch, "once", "dist", wheel), python, release, Path(scratch, python))

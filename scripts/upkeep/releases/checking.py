@@ -100,10 +100,12 @@ def _check_index(ledger: Ledger, patches: Sequence[RangePatch], around: Surround
         if offer is None or reason:
             findings.append(f"litellm {version} is in {LEDGER_NAME}, but it is {reason}")
             continue
+        stated = {**offer.wheels, **(offer.sdist if release.sdist else {})}
+        recorded = {**release.wheels, **release.sdist}
         findings += [
-            f"{name}: the index says sha256 {offer.wheels.get(name)}, {LEDGER_NAME} {release.wheels.get(name)}"
-            for name in sorted(offer.wheels.keys() | release.wheels.keys())
-            if offer.wheels.get(name) != release.wheels.get(name)
+            f"{name}: the index says sha256 {stated.get(name)}, {LEDGER_NAME} {recorded.get(name)}"
+            for name in sorted(stated.keys() | recorded.keys())
+            if stated.get(name) != recorded.get(name)
         ]
         if offer.uploaded != release.uploaded:
             findings.append(f"litellm {version}: the index says uploaded {offer.uploaded}, not {release.uploaded}")
@@ -114,11 +116,11 @@ def _trial(offer: Offer, patches: Sequence[RangePatch], around: Surroundings) ->
     """Tell whether the patch of a release's range fits it, or the first hunk that does not."""
     stock = Stock(around.cache, touched_by(patches))
     patch = patch_for(offer.version, patches)
-    fetch_stock(stock, {offer.version: offer.wheels}, around)
+    fetch_stock(stock, {offer.version: patch.archives(offer)}, around)
     try:
         make_entry(offer, patch, stock)
     except PatchError as error:
-        have = stock.read(offer.version, offer.wheels) or {}
+        have = stock.read(offer.version, patch.archives(offer)) or {}
         if all(path in have and _is_there(file, have[path]) for path, file in patch.files.items()):
             return f"it has the lines of {patch.path.name} already: port {offer.version} tells whether it has the fix"
         return f"{error.found}; port {offer.version} merges it, or finds that upstream has a fix"

@@ -11,7 +11,7 @@ from packaging.version import InvalidVersion, Version
 
 from litellm_patch.errors import LedgerError, PatchError
 from litellm_patch.patching.files import sha256
-from litellm_patch.patching.ledger import FileImage, Release, Step
+from litellm_patch.patching.ledger import ABSENT, FileImage, Release, Step
 from litellm_patch.patching.patchfile import parse_patch
 from upkeep.releases.locating import locate
 
@@ -39,6 +39,15 @@ class RangePatch:
     def name(self) -> str:
         """What it is called: its path in the patches folder."""
         return _name(self.path, self.option)
+
+    @property
+    def is_for_sources(self) -> bool:
+        """Whether it changes what an installation does not have, and so is for the source archive."""
+        return any(not path.startswith("litellm/") for path in self.files)
+
+    def archives(self, offer: Offer) -> Mapping[str, str]:
+        """The sha256 of each archive of a release that may have the files that it is for, by file name."""
+        return offer.sdist if self.is_for_sources else offer.wheels
 
     @property
     def edits(self) -> object:
@@ -162,7 +171,7 @@ def make_entry(
     Raises:
         PatchError: The patch does not fit; names the file and the first hunk that does not.
     """
-    return entry_of(offer, patch, stock.read(offer.version, offer.wheels) or {}, options, tell)
+    return entry_of(offer, patch, stock.read(offer.version, patch.archives(offer)) or {}, options, tell)
 
 
 def entry_of(
@@ -177,9 +186,9 @@ def entry_of(
     Args:
         offer: What the index has of it.
         patch: The patch of its range.
-        sources: Its stock files, by their paths from the root of the wheel.
-        options: All optional patches, by name; one whose oldest is for a later release, or that does not fit, is left
-            out.
+        sources: Its stock files, by their paths from the root of the wheel or source archive.
+        options: All optional patches, by name; one whose oldest is for a later release or that is for other archives
+            is left out, and so is one that does not fit.
         tell: Takes one line about each that does not fit.
 
     Returns:
@@ -193,7 +202,7 @@ def entry_of(
     steps: dict[str, Step] = {}
     for name, patches in (options or {}).items():
         optional = patch_for(offer.version, patches)
-        if offer.version < optional.first:
+        if offer.version < optional.first or optional.is_for_sources != patch.is_for_sources:
             continue
         try:
             files = _locate(offer.version, optional, dict(have))
@@ -209,6 +218,8 @@ def entry_of(
         uploaded=offer.uploaded,
         wheels=offer.wheels,
         options=steps,
+        sdist=offer.sdist if patch.is_for_sources else {},
+        delivery="wheel" if patch.is_for_sources else "files",
     )
 
 
@@ -216,13 +227,16 @@ def _locate(version: Version, patch: RangePatch, have: dict[str, bytes]) -> tupl
     """Find the place of each hunk, and leave the files as the patch does."""
     images = []
     for path, file in patch.files.items():
-        if path not in have:
+        if file.is_new and path in have:
+            raise PatchError(f"{patch.name} adds {path}, which litellm {version} has already", MEND)
+        if not file.is_new and path not in have:
             raise PatchError(f"{patch.name} changes {path}, which litellm {version} does not have", MEND)
+        before = have.get(path, b"")
         try:
-            offsets = locate(file, have[path])
-            after = file.apply(have[path], offsets)
+            offsets = locate(file, before)
+            after = file.apply(before, offsets)
         except PatchError as error:
             raise PatchError(f"{patch.name} does not fit litellm {version}: {error.found}", error.next_step) from error
-        images.append(FileImage(path, sha256(have[path]), sha256(after), offsets))
+        images.append(FileImage(path, ABSENT if file.is_new else sha256(before), sha256(after), offsets))
         have[path] = after
     return tuple(images)

@@ -99,34 +99,38 @@ def fetch_stock(stock: Stock, wanted: Mapping[Version, Mapping[str, str]], aroun
 
     Args:
         stock: The cache.
-        wanted: For each release, the sha256 of its wheels.
+        wanted: For each release, the sha256 of the archives to take them from: its wheels, or its source archive.
         around: The index, and who is told how far it is.
 
     Raises:
-        WheelError: The index fails, has no such wheel, or another one.
+        WheelError: The index fails, has no such archive, or another one.
         OSError: The cache cannot be written.
     """
-    missing = [version for version, wheels in wanted.items() if stock.read(version, wheels) is None]
+    missing = [version for version, archives in wanted.items() if stock.read(version, archives) is None]
     chosen = {version: _choose(version, wanted[version], around.index) for version in missing}
     with ThreadPoolExecutor(_FETCHERS) as pool:
         try:
-            futures = [pool.submit(stock.fill, version, wheel, around.index) for version, wheel in chosen.items()]
+            futures = [pool.submit(stock.fill, version, name, around.index) for version, name in chosen.items()]
             for done, future in enumerate(as_completed(futures)):
-                around.step("fetching wheels", done, len(missing))
+                around.step("fetching archives", done, len(missing))
                 future.result()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
 
-def _choose(version: Version, wheels: Mapping[str, str], index: Index) -> str:
-    if version not in index.offers or not index.offers[version].wheels:
-        raise WheelError(f"the index has no wheel of litellm {version}", "run releases update, or deny the release")
-    offer = index.offers[version]
-    if offer.wheels[offer.best] != wheels.get(offer.best):
+def _choose(version: Version, archives: Mapping[str, str], index: Index) -> str:
+    offer = index.offers.get(version)
+    is_source = any(name.endswith(".tar.gz") for name in archives)
+    offered = (offer.sdist if is_source else offer.wheels) if offer else {}
+    if not offer or not offered:
+        what = "source archive" if is_source else "wheel"
+        raise WheelError(f"the index has no {what} of litellm {version}", "run releases update, or deny the release")
+    name = next(iter(offered)) if is_source else offer.best
+    if offered[name] != archives.get(name):
         raise WheelError(
-            f"the index says that {offer.best} has sha256 {offer.wheels[offer.best]}, "
-            f"the ledger {wheels.get(offer.best, 'does not list it')}",
+            f"the index says that {name} has sha256 {offered[name]}, "
+            f"the ledger {archives.get(name, 'does not list it')}",
             "find out why, before anything else",
         )
-    return offer.best
+    return name

@@ -57,10 +57,11 @@ def update(folder: Path, around: Surroundings, versions: Collection[Version] = (
     if not wanted:
         raise WheelError("the index has no release that the patches could serve", "see what was left out")
     stock = Stock(around.cache, touched_by(patches))
-    fetch_stock(stock, {offer.version: offer.wheels for offer in wanted}, around)
+    ranges = {offer.version: patch_for(offer.version, patches) for offer in wanted}
+    fetch_stock(stock, {offer.version: ranges[offer.version].archives(offer) for offer in wanted}, around)
     entries = {release.version: release for release in old}
     for done, offer in enumerate(wanted):
         around.step("locating hunks", done, len(wanted))
-        entries[offer.version] = make_entry(offer, patch_for(offer.version, patches), stock, options, around.tell)
+        entries[offer.version] = make_entry(offer, ranges[offer.version], stock, options, around.tell)
     ledger = replace(by_hand, releases=tuple(entries[version] for version in sorted(entries)))
     return ledger, save_ledger(folder, ledger)

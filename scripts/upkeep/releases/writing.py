@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tomlkit.items import InlineTable, Table
 
-_HEADER = "Written by `nox -s releases -- update`; only `fixed`, `compiled` and `denied` are kept by hand."
+_HEADER = "Written by `nox -s releases -- update`; only `fixed` and `denied` are kept by hand."
 
 
 def dump_ledger(ledger: Ledger) -> bytes:
@@ -31,9 +31,8 @@ def dump_ledger(ledger: Ledger) -> bytes:
     document = tomlkit.document()
     document.add(tomlkit.comment(_HEADER))
     document["schema"] = SCHEMA
-    for name, since in (("fixed", ledger.fixed), ("compiled", ledger.compiled)):
-        if since:
-            document[name] = _table({"version": str(since.version), "reason": since.reason})
+    if ledger.fixed:
+        document["fixed"] = _table({"version": str(ledger.fixed.version), "reason": ledger.fixed.reason})
     denied = [{"version": str(version), "reason": reason} for version, reason in sorted(ledger.denied.items())]
     for name, entries in (("denied", map(_table, denied)), ("releases", map(_entry, releases))):
         tables = tomlkit.aot()

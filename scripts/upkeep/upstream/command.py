@@ -34,7 +34,7 @@ def command(folder: Path, output: Path, *, write: bool) -> int:
     Ends with 0 if upstream could take it, 1 if something is not as it must be, 2 if nothing can be checked.
     """
     console = Console(soft_wrap=True, highlight=False, markup=False)
-    release = load_ledger(bundled_folder()).newest
+    release = load_ledger(bundled_folder()).in_place[-1]
     console.print(f"litellm {release.version}: a verified environment")
     environment = ready(folder.resolve() / "environment", release, REQUIREMENTS)
     _export(output)

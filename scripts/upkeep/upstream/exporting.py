@@ -44,7 +44,7 @@ def export(folder: Path, place: Path, around: Surroundings) -> list[Path]:
         LitellmPatchError: The stock files cannot be had, or the patch does not fit them.
         OSError: A file cannot be read or written.
     """
-    release = load_ledger(folder).newest
+    release = load_ledger(folder).in_place[-1]
     material = folder / MATERIAL
     if not material.is_dir():
         raise LedgerError(f"{folder} has no folder {MATERIAL}", "take the patches folder of a clone")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from packaging.version import Version
 
-from upkeep.errors import BuildError, NoCargoError
+from litellm_patch.errors import BuildError, NoCargoError
 
 INSTALL = "install Rust from https://rustup.rs"
 
@@ -29,6 +29,10 @@ class Toolchain:
     release: str
     host: str
     commit: str
+
+    def __str__(self) -> str:
+        """Which it is, for a person and a manifest."""
+        return f"rustc {self.release} ({self.commit[:9]}) {self.host}"
 
     @property
     def name(self) -> str:

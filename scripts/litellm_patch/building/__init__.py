@@ -1,0 +1,1 @@
+"""The compiled Router's extension, built from a release's patched sources."""
