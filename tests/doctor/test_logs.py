@@ -65,8 +65,9 @@ def test_what_would_have_served(clinic: Clinic) -> None:
         ("claude", 1),
     ]
     served = [found["served_by"] for found in answer["groups"]]
-    assert served[0] == [{"list": "fallbacks", "key": ACME_1, "targets": ["backup"], "team": "acme"}]
-    assert served[1] == [{"list": "fallbacks", "key": "gpt-4o", "targets": ["claude"], "team": None}]
+    lists = ("fallbacks", "context_window_fallbacks")  # from 1.110 on a request that exceeds its window asks both
+    assert served[0] == [{"list": name, "key": ACME_1, "targets": ["backup"], "team": "acme"} for name in lists]
+    assert served[1] == [{"list": name, "key": "gpt-4o", "targets": ["claude"], "team": None} for name in lists]
     assert served[2] == [], "it has a chain of its own on stock too"
     said = clinic.run(clinic.path, "--log", "-", stdin=text.encode()).stdout
     assert f"{ACME_1} -> backup (fallbacks, for team acme)" in said

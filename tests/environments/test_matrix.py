@@ -101,14 +101,14 @@ def test_a_run_says_which_cells_are_wrong_and_goes_on(
     ) -> tuple[bool, str]:
         ran.append(str(release.version))
         assert (results, arguments) == (tmp_path, ())
-        return release is not ledger.releases[-1], "said"
+        return release is not ledger.in_place[-1], "said"
 
     monkeypatch.setattr(cells, "load_ledger", lambda _: ledger)
     monkeypatch.setattr(cells, "run_cell", cell)
 
     assert run("cells", "--folder", tmp_path, "--results", tmp_path, "--select", "edges") == 1
 
-    assert ran == [str(ledger.releases[0].version), str(ledger.releases[-1].version)]
+    assert ran == [str(ledger.in_place[0].version), str(ledger.in_place[-1].version)]
     assert "1 of 2 cells" in (said := capsys.readouterr().out)
     assert f"failed: {ran[-1]}" in said
 

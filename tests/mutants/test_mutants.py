@@ -246,7 +246,7 @@ def test_an_unknown_release_is_an_error(tmp_path: Path) -> None:
 
 def _judge(monkeypatch: pytest.MonkeyPatch, folder: Path, verdict: MutantVerdict) -> int:
     """Run each release in a shard of its own, where one of them has a survivor or not, and judge them together."""
-    ends = select(load_ledger(bundled_folder()).releases, "ends")
+    ends = select(load_ledger(bundled_folder()).in_place, "ends")
     folders = ["--folder", str(folder / "cells"), "--results", str(folder)]
     monkeypatch.setattr(command, "load_equivalents", lambda _: [ENTRY])
     monkeypatch.setattr(command, "run_release", lambda release, *_: [verdict] if release == ends[-1] else [])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner
+from packaging.version import Version
 
 from litellm_patch.patching.ledger import load_ledger
 from tests.patching.factory import ROUTER, fix_upstream, make_patch, snapshot
@@ -428,8 +429,8 @@ def test_the_search_for_readers_knows_rust() -> None:
         ("reads", 3, "calls lookup_groups"),
         ("Core.chains", 15, "calls has_keyed_chain"),
     ]
-    assert len(readers.uncovered(found, {})) == len(found)
-    assert not readers.uncovered(found, {found[0].path: {"reads", "Core.chains"}})
+    assert len(readers.uncovered(found, {}, Version("1.109.0"))) == len(found)
+    assert not readers.uncovered(found, {found[0].path: {"reads", "Core.chains"}}, Version("1.109.0"))
 
 
 def test_a_rust_function_changes_with_its_code_alone() -> None:

@@ -370,7 +370,7 @@ def test_a_local_version_opens_no_door(world: Installation, version: str, code: 
 
 ROOT = Path(__file__).parents[2]
 LEDGER = load_ledger(bundled_folder())
-PURE = next(release for release in reversed(LEDGER.releases) if any("-none-any" in name for name in release.wheels))
+PURE = next(release for release in reversed(LEDGER.in_place) if any("-none-any" in name for name in release.wheels))
 
 
 @dataclass(frozen=True)
@@ -423,7 +423,7 @@ class Bench:
         return report.state
 
 
-@pytest.fixture(scope="module", params=[PURE, LEDGER.releases[-1]], ids=lambda release: str(release.version))
+@pytest.fixture(scope="module", params=[PURE, LEDGER.in_place[-1]], ids=lambda release: str(release.version))
 def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Bench:
     bench = Bench(request.param, tmp_path_factory.mktemp("bench"))
     environment, wheels = bench.root / "environment", bench.root / "wheels"

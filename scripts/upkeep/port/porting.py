@@ -174,7 +174,7 @@ def _finish(task: Task, entry: Release, data: bytes | None) -> list[str]:
     """Prove, run the arms, write; and say what a person must look at."""
     applied = task.applied(task.patch, entry)
     changed = changes(applied)
-    missed = uncovered(find_readers(task.sources), changed)
+    missed = uncovered(find_readers(task.sources), changed, task.version)
     if missed:
         for line in missed:
             task.around.tell(f"open: {line}")

@@ -7,6 +7,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from packaging.version import Version
+
 from litellm_patch.patching.ledger import load_toml
 from upkeep.proof import language_of
 
@@ -27,6 +29,7 @@ class Reader:
         files: The files that it stands in, by release.
         since: The first release that has it.
         what: What it looks the chain up for.
+        until: The first release in which the patch need not change it.
         left: Why the patch leaves it alone; None if the patch must change it.
     """
 
@@ -35,6 +38,11 @@ class Reader:
     since: str
     what: str
     left: str | None = None
+    until: str | None = None
+
+    def is_left(self, version: Version) -> bool:
+        """Whether the patch of a release need not change it."""
+        return self.left is not None or (self.until is not None and version >= Version(self.until))
 
 
 @dataclass(frozen=True)
@@ -100,12 +108,13 @@ def find_readers(sources: Mapping[str, bytes]) -> list[Found]:
     ]
 
 
-def uncovered(found: list[Found], changed: Mapping[str, AbstractSet[str]]) -> list[str]:
+def uncovered(found: list[Found], changed: Mapping[str, AbstractSet[str]], version: Version) -> list[str]:
     """Tell which readers neither the patch nor the table covers.
 
     Args:
         found: The readers of a release.
         changed: For each file, the qualified names that the patch changes in it.
+        version: The release.
 
     Returns:
         One line for each that is new, and for each that the patch should change and does not.
@@ -117,7 +126,7 @@ def uncovered(found: list[Found], changed: Mapping[str, AbstractSet[str]]) -> li
         known = table.get((reader.name.rpartition(".")[2], reader.path))
         if known is None and reader.name not in changed.get(reader.path, ()):
             lines.append(f"new reader of chains: {reader}")
-        elif known and known.left is None and reader.name not in changed.get(reader.path, ()):
+        elif known and not known.is_left(version) and reader.name not in changed.get(reader.path, ()):
             lines.append(f"reader that the patch does not reach: {reader}: {known.what}")
     return lines
 
