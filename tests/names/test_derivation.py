@@ -47,6 +47,7 @@ COMPILED = pytest.mark.skipif(
     not capabilities().python_matcher, reason="looks into the Router's Python, and this release's is compiled"
 )
 
+LOGS = handlers if capabilities().python_matcher else import_module("litellm._logging")
 HOOK = "async_pre_routing_hook"
 SELECTING = pytest.mark.skipif(
     not hasattr(handlers, "get_pre_routing_selection"), reason="this release does not note what a hook selected"
@@ -66,7 +67,6 @@ def _siblings(*chains: dict[str, list[str]]) -> Config:
     return Config(DEPLOYMENTS + SIBLING, ALIASES, {Kind.GENERAL: list(chains)})
 
 
-@COMPILED
 @pytest.mark.fix
 @pytest.mark.parametrize("kind", Kind, ids=lambda kind: kind.name.lower())
 async def test_a_log_line_says_name_key_and_list(
@@ -76,14 +76,13 @@ async def test_a_log_line_says_name_key_and_list(
     provider.reset({A1: FAILURES[kind]})
     router = build_router(Config(DEPLOYMENTS, ALIASES, {kind: [{A1: [A2]}]}), provider.url, "openai")
     walks = Walks()
-    monkeypatch.setattr(handlers, "verbose_router_logger", walks)
+    monkeypatch.setattr(LOGS, "verbose_router_logger", walks)
 
     await _answer(router, "al")
 
     assert walks.walked == [("al", A1, kind.value)]
 
 
-@COMPILED
 @pytest.mark.fix
 async def test_a_log_line_at_order_levels(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same line where a group has levels to go through first."""
@@ -95,7 +94,7 @@ async def test_a_log_line_at_order_levels(provider: Provider, monkeypatch: pytes
     config = Config(DEPLOYMENTS[1:], ALIASES, {Kind.GENERAL: [{"gpt-4.1": [A2]}]}, max_fallbacks=1)
     router = build_router(config, provider.url, "openai", more=levels)
     walks = Walks()
-    monkeypatch.setattr(handlers, "verbose_router_logger", walks)
+    monkeypatch.setattr(LOGS, "verbose_router_logger", walks)
 
     assert await _answer(router, A1) == f"answer from {A2}"
     assert set(walks.walked) == {(A1, "gpt-4.1", "fallbacks")}
@@ -390,7 +389,6 @@ async def test_a_guardrail_s_own_chain(provider: Provider) -> None:
     assert await router.aguardrail(guardrail_name="guard", original_function=check) == "guard-2"
 
 
-@COMPILED
 @pytest.mark.skipif(not release().team_before_global, reason="in this release a global group hides a public name")
 @pytest.mark.fix
 async def test_an_alias_target_that_is_another_team_s_is_no_name(provider: Provider) -> None:

@@ -23,7 +23,7 @@ from litellm_patch.patching.ledger import load_toml
 from litellm_patch.patching.locking import lock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
 RUST = "litellm-rust"
@@ -79,12 +79,13 @@ class Workspace:
         self.toolchain.check(asked)
         return self._lock(contents[LOCK])
 
-    def run(self, *command: str | Path, cwd: Path | None = None) -> str:
+    def run(self, *command: str | Path, cwd: Path | None = None, allowed: Collection[int] = (0,)) -> str:
         """Run cargo, or what runs it.
 
         Args:
             command: The program and its arguments.
             cwd: Where; in the Rust workspace if not given.
+            allowed: The exit codes that are no error.
 
         Returns:
             Its standard output.
@@ -104,7 +105,7 @@ class Workspace:
             text=True,
             check=False,
         )
-        if done.returncode:
+        if done.returncode not in allowed:
             errors = done.stderr or ""
             log = self.folder / "failed.log"
             log.write_text(errors, encoding="utf-8")

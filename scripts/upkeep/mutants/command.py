@@ -21,6 +21,7 @@ from upkeep.cells.selection import Shard, release_options, select
 from upkeep.command import shard_option
 from upkeep.errors import UpkeepError
 from upkeep.mutants.equivalents import Equivalent, load_equivalents, stale, unexplained
+from upkeep.mutants.rust import run_rust_mutants
 from upkeep.mutants.verdict import MutantVerdict, read_verdicts, write_verdicts
 
 if TYPE_CHECKING:
@@ -96,10 +97,14 @@ def command(  # noqa: PLR0913 - one argument an option
 ) -> int:
     """Run the mutants of releases, and list those that the tests do not notice.
 
+    With a release whose Router is compiled, those of what the patch adds in Rust, by cargo-mutants.
+
     Ends with 0 if every survivor is named as equivalent and every such name is a survivor's, 1 if not, 2 if nothing can
     be run.
     """
     ledger = load_ledger(bundled_folder())
+    if release and (compiled := ledger.find(release)).delivery == "wheel":
+        return _run_rust(compiled, results)
     equivalents = load_equivalents(EQUIVALENTS)
     part = Shard(*shard)
     chosen = [ledger.find(release)] if release else select(ledger.in_place, selection)
@@ -122,6 +127,18 @@ def command(  # noqa: PLR0913 - one argument an option
     for gone in rotten:
         console.print(f"  no survivor any more: {gone.function}, {gone.operator}: {gone.before} -> {gone.after}")
     return 1 if left or rotten else 0
+
+
+def _run_rust(release: Release, results: Path) -> int:
+    """Run the mutants of what a patch adds in Rust, and list those that its tests do not notice."""
+    fates = run_rust_mutants(release, results.resolve() / f"{release.version}-rust")
+    console = Console(soft_wrap=True, highlight=False, markup=False)
+    missed = fates.get("MissedMutant", [])
+    for name in missed:
+        console.print(f"  survived: {name}")
+    counts = ", ".join(f"{len(names)} {fate}" for fate, names in sorted(fates.items()))
+    console.print(f"litellm {release.version}: {sum(map(len, fates.values()))} mutants, {counts}")
+    return 1 if missed else 0
 
 
 def _tell(

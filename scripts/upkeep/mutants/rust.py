@@ -1,0 +1,88 @@
+"""Mutants of what a patch adds in Rust: made by cargo-mutants, judged by the tests that go upstream with the patch."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import shutil
+from typing import TYPE_CHECKING
+
+from litellm_patch.building.sources import fetch, read_sources
+from litellm_patch.building.workspace import RUST, workspace
+from litellm_patch.errors import BuildError
+from litellm_patch.patching.ledger import bundled_folder
+from litellm_patch.patching.patchfile import parse_patch
+from litellm_patch.wheels.index import Index
+from upkeep.compiled.workspace import PROFILE, REPLACED, default_cache
+from upkeep.releases.locating import locate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from litellm_patch.patching.ledger import Release
+
+CORE = "litellm-router-core"
+"""The crate that walks chains. The glue to Python is judged by `tests/names` alone."""
+TESTS = "upstream/rust"
+_MISSED = 2  # cargo-mutants' exit code for mutants that no test noticed
+
+
+def run_rust_mutants(release: Release, output: Path, cache: Path | None = None) -> dict[str, list[str]]:
+    """Run the mutants of a compiled release's patch.
+
+    Args:
+        release: Which.
+        output: A folder for cargo-mutants' own report.
+        cache: As for `build`.
+
+    Returns:
+        The mutants by what became of them: ``CaughtMutant``, ``MissedMutant``, ``Timeout``, ``Unviable``.
+
+    Raises:
+        BuildError: There is no cargo-mutants, or the tests fail without a mutant; or none was made.
+    """
+    program = shutil.which("cargo-mutants")
+    if program is None:
+        raise BuildError("cargo-mutants was not found", "cargo install cargo-mutants")
+    cache = cache or default_cache()
+    (name,) = release.sdist
+    archive = fetch(release, name, cache / "sdists", Index())
+    stock, patched = (read_sources(release, archive, patched=patched) for patched in (False, True))
+    tested = {**patched, **_with_tests(release, patched)}
+    with workspace(cache, REPLACED, {**PROFILE, "CARGO_INCREMENTAL": "1"}) as place:
+        place.prepare(tested)
+        diff = place.folder / "patch.diff"
+        diff.write_text(_difference(release, stock, tested), encoding="utf-8")
+        shutil.rmtree(output, ignore_errors=True)
+        output.mkdir(parents=True)
+        options = ("--in-place", "--package", CORE, "--timeout", "120", "--no-shuffle")
+        command = (program, "mutants", *options, "--in-diff", diff, "--output", output)
+        place.run(*command, allowed=(0, _MISSED))
+    outcomes = json.loads((output / "mutants.out" / "outcomes.json").read_bytes())["outcomes"]
+    fates: dict[str, list[str]] = {}
+    for outcome in outcomes:
+        if outcome["scenario"] != "Baseline":
+            fates.setdefault(outcome["summary"], []).append(outcome["scenario"]["Mutant"]["name"])
+    if not fates:
+        raise BuildError(f"cargo-mutants made no mutant of {release.patch.name}", f"read {output}")
+    return fates
+
+
+def _with_tests(release: Release, patched: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The files that the tests patch changes, after it."""
+    path = bundled_folder() / TESTS / f"{release.patch.stem}-tests.patch"
+    patches = parse_patch(path.read_bytes(), path.name)
+    return {file: patch.apply(patched[file], locate(patch, patched[file])) for file, patch in patches.items()}
+
+
+def _difference(release: Release, stock: Mapping[str, bytes], tested: Mapping[str, bytes]) -> str:
+    """What the patch adds to the Rust sources, as it stands in the tree; cargo-mutants leaves tests out by itself."""
+    lines: list[str] = []
+    for image in release.files:
+        path = image.path.removeprefix(f"{RUST}/")
+        if path == image.path or not path.endswith(".rs"):
+            continue
+        before, after = (files.get(image.path, b"").decode().splitlines(keepends=True) for files in (stock, tested))
+        lines += difflib.unified_diff(before, after, f"a/{path}" if before else "/dev/null", f"b/{path}")
+    return "".join(lines)
