@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -60,26 +61,41 @@ class BrokenArmError(UpkeepError):
 
 
 @contextmanager
-def running(release: Release, folder: Path) -> Iterator[dict[str, Worker]]:
+def running(release: Release, folder: Path, wheel: Path | None = None) -> Iterator[dict[str, Worker]]:
     """Make the arms of a release and start them.
 
     Args:
         release: the ledger's entry.
         folder: where the environment is made, or is.
+        wheel: of a release whose Router is compiled, the patched wheel, as built for production.
 
     Yields:
         The workers by arm; the stock one first.
 
     Raises:
         UntrustedEnvironmentError: the environment cannot be made.
+        BrokenArmError: there is no wheel of a release whose Router is compiled.
     """
+    compiled = release.delivery == "wheel"
+    if compiled and wheel is None:
+        raise BrokenArmError(
+            f"the Router of litellm {release.version} is compiled, and what is measured must be built for production",
+            f"run litellm-patch wheel {release.version}, and name what it makes with --wheel",
+        )
     environment = ready(folder / "environment", release, HERE / "requirements.txt")
     package = find_target(environment.folder).package
     with ExitStack() as stack:
         workers = {}
         for arm, options in ARMS.items():
             site = package.parent
-            if options is not None:
+            if compiled and arm == "matching":
+                continue
+            if compiled and options is not None and wheel:
+                site = folder / arm
+                shutil.rmtree(site, ignore_errors=True)
+                with zipfile.ZipFile(wheel) as content:
+                    content.extractall(site)
+            elif options is not None:
                 site = folder / arm
                 shutil.rmtree(site, ignore_errors=True)
                 for part in (package, package.parent / f"litellm-{release.version}.dist-info"):
@@ -116,7 +132,7 @@ def lines_added(release: Release, workers: dict[str, Worker], arm: str) -> dict[
         Line numbers from 1, by path.
     """
     found = {}
-    for file in release.files:
+    for file in release.files if release.delivery == "files" else ():
         before, after = ((workers[name].site / file.path).read_text(encoding="utf-8") for name in ("stock", arm))
         found[file.path] = sorted(added_lines(before, after))
     return found

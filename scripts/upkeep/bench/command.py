@@ -17,7 +17,7 @@ from rich.progress import Progress
 
 from litellm_patch.patching.files import write_whole
 from litellm_patch.patching.ledger import bundled_folder, load_ledger
-from upkeep.bench.arms import ARMS, running
+from upkeep.bench.arms import running
 from upkeep.bench.cases import cases
 from upkeep.bench.measuring import measure
 from upkeep.bench.readme import write_tables
@@ -48,6 +48,7 @@ PROFILED = {"caller": "public", "key": None, "chains": 1000, "position": "end"}
     "--table", "only_table", is_flag=True, help="Measure nothing: write the tables of the last runs into their page."
 )
 @click.option("--rounds", default=15, show_default=True, help="Turns of each arm.")
+@click.option("--wheel", type=click.Path(path_type=Path), help="A compiled --release, patched by this wheel.")
 @click.option("--runs", default=20, show_default=True, help="Runs of the tool.")
 def command(  # noqa: PLR0913, PLR0917 - one argument an option
     folder: Path,
@@ -56,6 +57,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     selection: str,
     rounds: int,
     runs: int,
+    wheel: Path | None,
     *,
     quick: bool,
     only_table: bool,
@@ -71,7 +73,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     console = Console(markup=False, highlight=False, soft_wrap=True)
     ledger = load_ledger(bundled_folder())
     releases = [ledger.find(release)] if release else select(ledger.in_place, selection)
-    found = [_measure(entry, folder.resolve(), rounds, runs, console, quick=quick) for entry in releases]
+    found = [_measure(entry, folder.resolve(), rounds, runs, console, wheel, quick=quick) for entry in releases]
     measured = datetime.now(timezone.utc).date().isoformat()
     content = {"measured": measured, "python": platform.python_version(), "releases": found}
     output.mkdir(parents=True, exist_ok=True)
@@ -83,13 +85,13 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     return 0
 
 
-def _measure(  # noqa: PLR0913 - as the command's
-    release: Release, folder: Path, rounds: int, runs: int, console: Console, *, quick: bool
+def _measure(  # noqa: PLR0913, PLR0917 - as the command's
+    release: Release, folder: Path, rounds: int, runs: int, console: Console, wheel: Path | None, *, quick: bool
 ) -> dict[str, Any]:
     wanted = cases(quick=quick)
     with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
         task = progress.add_task(f"litellm {release.version}", total=len(wanted))
-        with running(release, folder) as workers:
+        with running(release, folder, wheel) as workers:
             rows, profiles = [], {}
             try:
                 for row in measure(release, workers, wanted, rounds):
@@ -100,5 +102,5 @@ def _measure(  # noqa: PLR0913 - as the command's
             for arm, worker in workers.items():
                 worker.ask("configure", **PROFILED)
                 profiles[arm] = worker.ask("profile", count=20)["functions"]
-        tool = time_tool(release, folder / "tool", runs)
-    return {"release": str(release.version), "arms": list(ARMS), "rows": rows, "profiles": profiles, "tool": tool}
+        tool = time_tool(release, folder / "tool", runs) if release.delivery == "files" else {}
+    return {"release": str(release.version), "arms": list(profiles), "rows": rows, "profiles": profiles, "tool": tool}
