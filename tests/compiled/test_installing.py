@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
 
 from litellm_patch.building.workspace import EXTENSION
 from litellm_patch.errors import BuildError
+from litellm_patch.patching.built import NOTE_NAME
 from litellm_patch.patching.files import sha256
 from tests.compiled.conftest import CORE, FACADE, STOCK
 from upkeep.compiled import installing, workspace
@@ -51,6 +54,32 @@ def test_a_file_that_is_not_stock_is_not_replaced(release: Release, site: Path, 
     with pytest.raises(BuildError, match=r"router\.py has sha256 .*; make the cell anew"):
         install_built(tmp_path, site, release, patched=True)
     assert (site / EXTENSION).read_bytes() == b"published"
+
+
+@pytest.mark.parametrize("damage", [None, "extension", "note"])
+def test_the_wheel_that_is_named_is_what_is_patched(
+    damage: str | None, release: Release, site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {EXTENSION: b"of the wheel", FACADE: b"def walk():\n    derived()\n"}
+    note = {
+        "sdist": dict(release.sdist),
+        "patch": {release.patch.name: sha256(release.patch.read_bytes())},
+        "extension": {EXTENSION: sha256(b"" if damage == "extension" else files[EXTENSION])},
+    }
+    path = tmp_path / "litellm.whl"
+    with zipfile.ZipFile(path, "w") as wheel:
+        for name, data in files.items():
+            wheel.writestr(name, data)
+        if damage != "note":
+            wheel.writestr(f"litellm-1.110.0.dist-info/{NOTE_NAME}", json.dumps(note))
+    monkeypatch.setenv(installing.WHEEL, str(path))
+    if damage:
+        with pytest.raises(BuildError, match=r"was not built of litellm 1\.110\.0 and 1\.110\.0\.patch as they are"):
+            install_built(tmp_path, site, release, patched=True)
+        assert (site / EXTENSION).read_bytes() == b"published"
+    else:
+        install_built(tmp_path, site, release, patched=True)
+        assert {path: (site / path).read_bytes() for path in files} == files
 
 
 def test_a_linked_file_is_left_alone(release: Release, site: Path, tmp_path: Path) -> None:

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import json
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from litellm_patch.building.workspace import EXTENSION
 from litellm_patch.errors import BuildError
+from litellm_patch.patching.built import NOTE_NAME
 from litellm_patch.patching.files import sha256, write_whole
 from litellm_patch.patching.replacing import remove_bytecode
+from litellm_patch.wheels.stock import read_wheel
 from upkeep.compiled.workspace import build
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from litellm_patch.patching.ledger import Release
 
 
 _NOTE = "extension.sha256"
+WHEEL = "LITELLM_PATCH_WHEEL"
+"""The environment variable that names a wheel which `litellm-patch wheel` built: what is patched is taken out of it."""
 
 
 def install_built(environment: Path, site: Path, release: Release, *, patched: bool) -> None:
@@ -33,18 +39,38 @@ def install_built(environment: Path, site: Path, release: Release, *, patched: b
         BuildError: the extension cannot be built, or a file is not the release's stock one; nothing was replaced.
         OSError: a file cannot be read or written.
     """
-    built = build(release, patched=patched)
+    extension, sources = _built(release, patched=patched)
     python = [file for file in release.files if file.path.startswith("litellm/")] if patched else []
     for file in python:
         found = sha256((site / file.path).read_bytes())
         if found != file.pre_image:
             raise BuildError(f"{site / file.path} has sha256 {found}, expected {file.pre_image}", "make the cell anew")
-    extension = built.path.read_bytes()
     (environment / _NOTE).write_text(sha256(extension), encoding="ascii")
-    for path, data in {EXTENSION: extension, **{file.path: built.sources[file.path] for file in python}}.items():
+    for path, data in {EXTENSION: extension, **{file.path: sources[file.path] for file in python}}.items():
         write_whole(site / path, data)
     (site / EXTENSION).chmod(0o755)
     remove_bytecode(site / file.path for file in python)
+
+
+def _built(release: Release, *, patched: bool) -> tuple[bytes, Mapping[str, bytes]]:
+    """The extension, and what else is patched: built here, or out of the wheel that is named."""
+    path = os.environ.get(WHEEL) if patched else None
+    if not path:
+        built = build(release, patched=patched)
+        return built.path.read_bytes(), built.sources
+    contents = read_wheel(Path(path), path)
+    note = json.loads(next((data for name, data in contents.items() if name.endswith(f"/{NOTE_NAME}")), b"{}"))
+    expected = {
+        "sdist": dict(release.sdist),
+        "patch": {release.patch.name: sha256(release.patch.read_bytes())},
+        "extension": {EXTENSION: sha256(contents[EXTENSION])},
+    }
+    if {key: note.get(key) for key in expected} != expected:
+        raise BuildError(
+            f"{path} was not built of litellm {release.version} and {release.patch.name} as they are",
+            f"run litellm-patch wheel {release.version}, or unset {WHEEL}",
+        )
+    return contents[EXTENSION], contents
 
 
 def replaced_files(environment: Path, release: Release, *, patched: bool) -> Mapping[str, str]:
