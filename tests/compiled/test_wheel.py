@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from packaging.tags import sys_tags
 
 from litellm_patch.building import wheel as building
-from litellm_patch.building.wheel import How, build_wheel
+from litellm_patch.building.wheel import How, build_wheels
 from litellm_patch.building.workspace import EXTENSION
 from litellm_patch.cli import main
 from litellm_patch.errors import BuildError, WheelError
@@ -109,6 +109,11 @@ def only_the_search_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(building, "_BESIDE", str(tmp_path / "nothing"))
 
 
+def build_wheel(release: Release, how: How) -> tuple[str, bytes]:
+    (made,) = build_wheels(release, how)
+    return made
+
+
 def how(cache: Path, **more: object) -> How:
     return replace(How(cache, Index(), offline=True), **more)  # type: ignore[arg-type]
 
@@ -159,6 +164,9 @@ def test_the_note_says_all_that_was_built_of(built: Release, cache: Path, toolbo
 
 def test_the_tag_is_that_of_what_was_built(built: Release, cache: Path, toolbox: Toolbox) -> None:
     install_maturin(toolbox, platform="manylinux_2_36_x86_64.manylinux_2_35_x86_64")
+    (own,) = built.wheels
+    (cache / (name := own.replace(PLATFORM, "manylinux_2_28_x86_64"))).write_bytes((cache / own).read_bytes())
+    built = replace(built, wheels={name: built.wheels[own]})
     name, wheel = build_wheel(built, how(cache, portable=True))
     assert name.endswith("-cp310-abi3-manylinux_2_35_x86_64.manylinux_2_36_x86_64.whl")
     assert contents(wheel)[f"{NEW_INFO}/WHEEL"].decode().splitlines()[-2:] == [
@@ -213,9 +221,27 @@ def test_a_wheel_of_another_hash_is_not_taken(built: Release, cache: Path) -> No
         build_wheel(built, how(cache))
 
 
-def test_another_machine_s_wheel_is_not_built(built: Release, cache: Path) -> None:
-    with pytest.raises(WheelError, match="is for win_amd64; name one"):
-        build_wheel(built, how(cache), "win_amd64")
+def test_linux_wheels_are_built_for_other_machines(built: Release, cache: Path, toolbox: Toolbox) -> None:
+    (own,) = built.wheels
+    others = [own.replace(PLATFORM, platform) for platform in ("musllinux_1_2_aarch64", "manylinux_2_28_aarch64")]
+    for name in others:
+        (cache / name).write_bytes((cache / own).read_bytes())
+    built = replace(built, wheels=dict.fromkeys((own, *others), built.wheels[own]))
+    made = [name for name, _ in build_wheels(built, how(cache), "*linux*aarch64")]
+    assert len(made) == 2
+    asked = [line for line in (toolbox.folder / "asked").read_text(encoding="utf-8").splitlines() if "--zig" in line]
+    assert ["--target aarch64-unknown-linux-gnu" in line for line in asked] == [True, False]
+    assert "--compatibility musllinux_1_2 --target aarch64-unknown-linux-musl" in asked[1]
+
+
+@pytest.mark.parametrize(
+    ("platform", "said"), [("win_amd64", "can only be built on such a machine: win_amd64"), ("beos", "is for beos;")]
+)
+def test_other_systems_wheels_are_built_there(platform: str, said: str, built: Release, cache: Path) -> None:
+    (own,) = built.wheels
+    built = replace(built, wheels={own: built.wheels[own], own.replace(PLATFORM, "win_amd64"): "0" * 64})
+    with pytest.raises(WheelError, match=said):
+        list(build_wheels(built, how(cache), platform))
 
 
 @pytest.fixture

@@ -26,14 +26,14 @@ from litellm_patch.patching.ledger import load_toml
 from litellm_patch.wheels.wheel import choose, patched_version, repack
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from litellm_patch.building.workspace import Workspace
     from litellm_patch.patching.ledger import Release
     from litellm_patch.wheels.index import Index
 
 _BESIDE = str(Path(sys.executable).parent)  # where pip puts programs, whether the environment is active or not
-_GLIBC = "manylinux_2_28"  # what upstream's own wheels for Linux ask for
+_LINUX = re.compile(r"(?P<kind>(?:many|musl)linux_\d+_\d+)_(?P<machine>x86_64|aarch64)")
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class How:
         folder: Where archives, sources and what was compiled are kept: some gigabytes.
         index: Where to fetch archives.
         offline: Whether to take only what is kept.
-        portable: Whether to build for the glibc of upstream's wheels, with zig as the linker.
+        portable: Whether to build for the C library of upstream's wheel, with zig as the linker.
         replaced: The version to take of a crate in place of the one that upstream locked, by the crate's name.
     """
 
@@ -60,16 +60,16 @@ def default_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "litellm-patch" / "compiled"
 
 
-def build_wheel(release: Release, how: How, platform: str | None = None) -> tuple[str, bytes]:
-    """Build the extension of a release as upstream does, and put it into upstream's wheel for this machine.
+def build_wheels(release: Release, how: How, platform: str | None = None) -> Iterator[tuple[str, bytes]]:
+    """Build the extension of a release as upstream does, and put it into upstream's wheel.
 
     Args:
         release: One whose Router is compiled.
         how: How to build.
-        platform: A pattern that upstream's wheel for this machine must match, as a check.
+        platform: Build for each of upstream's wheels whose platform tag matches this pattern; for this machine without.
 
-    Returns:
-        The name and the content of the wheel. Its platform tag is the one that maturin found the extension to need.
+    Yields:
+        The name and the content of each wheel. Its platform tag is the one that maturin found the extension to need.
 
     Raises:
         NoCargoError: There is no Rust.
@@ -77,12 +77,14 @@ def build_wheel(release: Release, how: How, platform: str | None = None) -> tupl
         WheelError: There is no wheel for this Python, or it is not what the ledger says.
         OSError: A file cannot be read or written.
     """
-    (stock_name,), (sdist_name,) = choose(release), release.sdist
-    if platform is not None and stock_name not in choose(release, platform=platform):
-        raise WheelError(
-            f"{platform} is not this machine: a compiled Router is built where it is to run, here for {stock_name}",
-            "run this on such a machine",
-        )
+    (own,) = choose(release)
+    for name in choose(release, platform=platform) if platform else (own,):
+        yield _build_wheel(release, how, name, cross=name != own)
+
+
+def _build_wheel(release: Release, how: How, stock_name: str, *, cross: bool) -> tuple[str, bytes]:
+    (sdist_name,) = release.sdist
+    target = _zig_target(stock_name, cross=cross) if cross or how.portable else ("--compatibility", "pypi")
     index = None if how.offline else how.index
     stock, sdist = (fetch(release, name, how.folder, index) for name in (stock_name, sdist_name))
     contents = read_sources(release, sdist, patched=True)
@@ -90,7 +92,7 @@ def build_wheel(release: Release, how: How, platform: str | None = None) -> tupl
     with workspace(how.folder, how.replaced, settings, loud=True) as place:
         lock = place.prepare(contents)
         maturin = _maturin(place)
-        extension, tags = _build(place, maturin, portable=how.portable)
+        extension, tags = _build(place, maturin, target)
         toolchain = {"rust": str(place.toolchain), "maturin": maturin[1]}
     note = BuildNote(
         wheel={stock_name: release.wheels[stock_name]},
@@ -128,10 +130,22 @@ def _maturin(place: Workspace) -> tuple[str, str]:
     return program, version
 
 
-def _build(place: Workspace, maturin: tuple[str, str], *, portable: bool) -> tuple[bytes, str]:
+def _zig_target(name: str, *, cross: bool) -> tuple[str, ...]:
+    """What maturin is told to build for the platform of one of upstream's wheels, with zig as the linker."""
+    platforms = [tag.platform for tag in parse_wheel_filename(name)[3]]
+    found = next(filter(None, map(_LINUX.fullmatch, platforms)), None)
+    if found is None:
+        raise WheelError(
+            f"{name} can only be built on such a machine: {', '.join(platforms)}", "run this there, without --portable"
+        )
+    library = "musl" if found["kind"].startswith("musl") else "gnu"
+    target = ("--target", f"{found['machine']}-unknown-linux-{library}") if cross else ()
+    return "--zig", "--compatibility", found["kind"], *target
+
+
+def _build(place: Workspace, maturin: tuple[str, str], target: Sequence[str]) -> tuple[bytes, str]:
     """Build upstream's way, and give the extension with the platform tag that it got."""
     with tempfile.TemporaryDirectory(prefix="out-", dir=place.folder) as scratch:
-        target = ("--zig", "--compatibility", _GLIBC) if portable else ("--compatibility", "pypi")
         options = ("--release", "--locked", "--interpreter", sys.executable, "--out", scratch)
         place.run(maturin[0], "build", *options, *target, cwd=place.tree)
         (built,) = Path(scratch).glob("*.whl")

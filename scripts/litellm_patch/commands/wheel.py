@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 from packaging.version import InvalidVersion, Version
 
-from litellm_patch.building.wheel import How, build_wheel, default_folder
+from litellm_patch.building.wheel import How, build_wheels, default_folder
 from litellm_patch.commands.given import GivenPath, Replacement
 from litellm_patch.commands.targets import with_option
 from litellm_patch.output import say, say_all
@@ -49,7 +49,7 @@ index_option = click.option(
     help="Keep what a build needs, and what it has compiled, here: some gigabytes; the user's cache unless given.",
 )
 @click.option("--offline", is_flag=True, help="Build of what FOLDER and cargo have already, without a network.")
-@click.option("--portable", is_flag=True, help="Build for glibc 2.28 and later, as upstream does; needs ziglang.")
+@click.option("--portable", is_flag=True, help="Build for the C library of upstream's wheel; needs ziglang.")
 @click.option(
     "--replace-crate",
     "replaced",
@@ -101,7 +101,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
         if release and release.delivery == "wheel":
             release.series(option)
             how = How(sources or default_folder(), index, offline, portable, dict(replaced))
-            wheels = iter((build_wheel(release, how, platform),))
+            wheels = build_wheels(release, how, platform)
         else:
             wheels = make_wheels(what, ledger, index, platform, option)
         for name, wheel in wheels:
