@@ -88,6 +88,24 @@ if command in ("build", "check"):
     made = {{"reason": "compiler-artifact", "target": {{"crate_types": ["cdylib"]}}, "filenames": [str(library)]}}
     print(json.dumps(made))
 """
+MATURIN = """\
+#!{python}
+import json, os, pathlib, sys, zipfile
+here = pathlib.Path(__file__).parent
+if sys.argv[1] == "--version":
+    print("maturin {version}")
+    raise SystemExit
+with (here / "asked").open("a") as asked:
+    asked.write(" ".join(sys.argv[1:]) + "\\n")
+if (here / "fails").exists():
+    sys.exit("warning: unused\\nerror[E0308]: mismatched types\\nerror: aborting")
+out = pathlib.Path(sys.argv[sys.argv.index("--out") + 1])
+with zipfile.ZipFile(out / "litellm-1.110.0-cp310-abi3-{platform}.whl", "w") as wheel:
+    if not (here / "empty").exists():
+        wheel.writestr("{extension}", b"built of " + pathlib.Path("{core}").read_bytes())
+    if (here / "bundles").exists():
+        wheel.writestr("litellm.libs/libssl-1.so", b"")
+"""
 RUSTC = """\
 #!{python}
 print("rustc 1.95.0\\nbinary: rustc\\ncommit-hash: abc\\nhost: x86_64-unknown-linux-gnu\\nrelease: {release}")
@@ -130,6 +148,11 @@ def toolbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Toolbox:
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.delenv("RUSTC", raising=False)
     return box
+
+
+def install_maturin(toolbox: Toolbox, *, platform: str, version: str = "1.15.0", core: str = CORE) -> None:
+    """Put a maturin in that packs a file of the sources as the extension."""
+    toolbox.install("maturin", MATURIN, version=version, platform=platform, extension=EXTENSION, core=core)
 
 
 @pytest.fixture

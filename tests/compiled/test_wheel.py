@@ -28,7 +28,7 @@ from litellm_patch.patching.judging import State
 from litellm_patch.patching.ledger import LEDGER_NAME, Ledger
 from litellm_patch.wheels.difference import compare_wheels
 from litellm_patch.wheels.index import Index
-from tests.compiled.conftest import CORE, FACADE, STOCK, with_archive
+from tests.compiled.conftest import FACADE, STOCK, install_maturin, with_archive
 from upkeep.releases.writing import dump_ledger
 
 if TYPE_CHECKING:
@@ -43,24 +43,6 @@ STEM = "litellm-1.110.0"
 OWN_INFO = f"{STEM}.dist-info"
 NEW_INFO = f"{STEM}+fallbacknames.1.dist-info"
 PYPROJECT = b'[project]\nname = "litellm"\nversion = "1.110.0"\n[build-system]\nrequires = ["maturin==1.15.0"]\n'
-MATURIN = """\
-#!{python}
-import json, os, pathlib, sys, zipfile
-here = pathlib.Path(__file__).parent
-if sys.argv[1] == "--version":
-    print("maturin {version}")
-    raise SystemExit
-with (here / "asked").open("a") as asked:
-    asked.write(" ".join(sys.argv[1:]) + "\\n")
-if (here / "fails").exists():
-    sys.exit("warning: unused\\nerror[E0308]: mismatched types\\nerror: aborting")
-out = pathlib.Path(sys.argv[sys.argv.index("--out") + 1])
-with zipfile.ZipFile(out / "litellm-1.110.0-cp310-abi3-{platform}.whl", "w") as wheel:
-    if not (here / "empty").exists():
-        wheel.writestr("{extension}", b"built of " + pathlib.Path("{core}").read_bytes())
-    if (here / "bundles").exists():
-        wheel.writestr("litellm.libs/libssl-1.so", b"")
-"""
 
 
 def record_of(files: Mapping[str, bytes], info: str) -> bytes:
@@ -90,17 +72,13 @@ def built(release: Release, cache: Path, toolbox: Toolbox) -> Release:
     name = f"{STEM}-cp310-abi3-{PLATFORM}.whl"
     cache.mkdir(exist_ok=True)
     (cache / name).write_bytes(data.getvalue())
-    install_maturin(toolbox)
+    install_maturin(toolbox, platform=PLATFORM)
     release = with_archive(
         release, cache, {f"{STEM}/{path}": content for path, content in {**STOCK, "pyproject.toml": PYPROJECT}.items()}
     )
     (archive,) = (cache / "sdists").iterdir()
     archive.rename(cache / archive.name)
     return replace(release, wheels={name: sha256(data.getvalue())})
-
-
-def install_maturin(toolbox: Toolbox, version: str = "1.15.0", platform: str = PLATFORM) -> None:
-    toolbox.install("maturin", MATURIN, version=version, platform=platform, extension=EXTENSION, core=CORE)
 
 
 @pytest.fixture(autouse=True)
@@ -198,7 +176,7 @@ def test_another_maturin_than_upstream_s(
     built: Release, cache: Path, toolbox: Toolbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = r"expected maturin 1\.15\.0, .*; pip install maturin==1\.15"
-    install_maturin(toolbox, "1.14.0")
+    install_maturin(toolbox, version="1.14.0", platform=PLATFORM)
     with pytest.raises(BuildError, match=rf"found maturin 1\.14\.0, {expected}"):
         build_wheel(built, how(cache))
     (toolbox.folder / "maturin").unlink()

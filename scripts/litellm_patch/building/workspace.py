@@ -109,11 +109,10 @@ class Workspace:
             errors = done.stderr or ""
             log = self.folder / "failed.log"
             log.write_text(errors, encoding="utf-8")
-            first = next((line for line in errors.splitlines() if line.startswith(("error", "💥"))), "")
+            lines = errors.strip().splitlines()
+            first = next((line for line in lines if line.startswith("error")), lines[-1] if lines else "see above")
             name = " ".join(map(str, command[:2])).rpartition("/")[2]
-            raise BuildError(
-                f"{name} ended with {done.returncode}: {first or 'see above'}", "mend that" if loud else f"read {log}"
-            )
+            raise BuildError(f"{name} ended with {done.returncode}: {first}", "mend that" if loud else f"read {log}")
         return done.stdout
 
     def _bring(self, contents: Mapping[str, bytes]) -> None:
