@@ -121,7 +121,7 @@ def fetch_stock(stock: Stock, wanted: Mapping[Version, Mapping[str, str]], aroun
 
 def _choose(version: Version, archives: Mapping[str, str], index: Index) -> str:
     offer = index.offers.get(version)
-    is_source = any(name.endswith(".tar.gz") for name in archives)
+    is_source = not any(name.endswith(".whl") for name in archives)
     offered = (offer.sdist if is_source else offer.wheels) if offer else {}
     if not offer or not offered:
         what = "source archive" if is_source else "wheel"
