@@ -20,7 +20,7 @@ from tests.names.asking import asked
 from tests.names.calls import ACOMPLETION, EMBEDDING, MESSAGES_CALL, Call
 from tests.names.dice import DICE
 from tests.names.examples import A1, A2, A3, ALIASES, DEPLOYMENTS, SIBLING, TEAM_A, TEAM_B
-from tests.names.release import capabilities, core_class, release
+from tests.names.release import capabilities, core_class, needs, release
 from tests.names.sending import Walks
 from tests.names.world import build_router, model_entry
 from upkeep.provider import HELD, Behaviour, Provider
@@ -233,6 +233,18 @@ async def test_a_malformed_own_chain_is_the_chain(malformed: Any, provider: Prov
     await _answer(router, "gpt-4.1", fallbacks=[{"gpt-4.1": malformed}, {A1: ["other"]}])
 
     assert provider.models_called == (A1,)
+
+
+@needs("malformed_lists")
+@pytest.mark.fix
+@pytest.mark.parametrize("malformed", [[5], [None], [[]], ["z", 5]], ids=repr)
+async def test_what_is_no_list_of_targets_hides_no_chain_behind_it(malformed: Any, provider: Provider) -> None:
+    """A chain that is no list of targets is no chain, whichever of the derived names has it."""
+    provider.reset(dict.fromkeys((A1, "z"), Behaviour.ERROR))
+    router = build_router(Config(DEPLOYMENTS, ALIASES), provider.url, "openai")
+
+    assert await _answer(router, "al", fallbacks=[{"gpt-4.1": malformed}, {A1: [A2]}]) == f"answer from {A2}"
+    assert provider.models_called == (A1, A2)
 
 
 @pytest.mark.fix

@@ -144,7 +144,9 @@ def _part(tree: ast.Module, place: _Place) -> ast.Module:
 def _of_the_hunks(file: str, stock: str, patched: str) -> Iterator[Mutant]:
     """The patch without one of its changes to code that was there before: a reader that was forgotten."""
     old, new = stock.splitlines(), patched.splitlines()
-    functions = {line: name for name, node in _functions(ast.parse(patched)) for line in _span(node)}
+    tree = ast.parse(patched)
+    functions = {line: name for name, node in _functions(tree) for line in _span(node)}
+    patch = ast.dump(tree)
     for tag, old_start, old_end, start, end in _opcodes(stock, patched):
         # what is only added is called from what is changed, and judged there
         if tag != "replace" or start + 1 not in functions:
@@ -157,6 +159,8 @@ def _of_the_hunks(file: str, stock: str, patched: str) -> Iterator[Mutant]:
             code = compile(tree, file, "exec")
         except SyntaxError:
             continue
+        if ast.dump(tree) == patch:
+            continue  # a comma, or how lines are broken
         before, after = _difference("\n".join(new[start:end]), "\n".join(old[old_start:old_end]))
         yield Mutant(file, functions[start + 1], FORGET_A_HUNK, before.strip(), after.strip(), code)
 
