@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from upkeep.mutants.generate import FORGET_A_HUNK, mutants
-from upkeep.mutants.reached import Reached, marked
+from upkeep.mutants.reached import StatementsRun, marked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,8 +42,8 @@ def _function(name: str) -> Callable[..., Any]:
 
 
 @pytest.fixture
-def reached() -> Reached:
-    found = Reached()
+def reached() -> StatementsRun:
+    found = StatementsRun()
     asked = {"found": ("a", [("b", 1), ("a", 2)]), "first": ("c", [(None, 1)]), "none": ("c", [])}
     for test, arguments in asked.items():
         _function("chain_of")(*arguments)
@@ -66,7 +66,7 @@ def reached() -> Reached:
         (17, set()),
     ],
 )
-def test_each_statement_is_its_tests(line: int, tests: set[str], reached: Reached) -> None:
+def test_each_statement_is_its_tests(line: int, tests: set[str], reached: StatementsRun) -> None:
     assert reached.by("sample.py", {line}) == tests
     assert not reached.by("another.py", {line})
 

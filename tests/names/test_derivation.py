@@ -247,6 +247,17 @@ async def test_what_is_no_list_of_targets_hides_no_chain_behind_it(malformed: An
     assert provider.models_called == (A1, A2)
 
 
+@needs("malformed_lists")
+@pytest.mark.fix
+async def test_a_key_that_is_no_text_hides_no_chain(provider: Provider) -> None:
+    """An entry that stock skips is skipped here too: from 1.104 on stock does for names with a provider only."""
+    provider.reset({"global": Behaviour.ERROR})
+    router = build_router(Config(DEPLOYMENTS, {"openai/al": "global"}), provider.url, "openai")
+    chains: list[Any] = [{5: ["z"]}, {"global": ["other"]}]
+
+    assert await _answer(router, "openai/al", None, fallbacks=chains) == "answer from other"
+
+
 @pytest.mark.fix
 async def test_a_request_that_begins_walks_a_chain_that_lists_it(provider: Provider) -> None:
     """A request that has just begun does walk a chain that lists its own name among others."""

@@ -20,7 +20,7 @@ import pytest
 
 from upkeep.mutants.generate import added_lines, mutants
 from upkeep.mutants.judge import judging
-from upkeep.mutants.reached import Reached, marked
+from upkeep.mutants.reached import StatementsRun, marked
 from upkeep.mutants.running import run_until_failure
 from upkeep.mutants.verdict import MutantVerdict
 
@@ -51,7 +51,7 @@ class Forks:
         self._stock, self._package, self._files, self._judge = stock, package, files, judge
         self._results = scratch / "results.jsonl"
         self._known = [tuple(key) for key in json.loads((scratch / "known.json").read_text(encoding="utf-8"))]
-        self._reached = Reached()
+        self._reached = StatementsRun()
         self._alive = _functions_alive(package)
         self._kills: Counter[tuple[str, str]] = Counter()
         for function, by in json.loads((scratch / "kills.json").read_text(encoding="utf-8")):

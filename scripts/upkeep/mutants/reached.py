@@ -60,7 +60,7 @@ class _Marks(ast.NodeTransformer):
         return ast.copy_location(ast.Expr(ast.Call(name, [place], [])), statement)
 
 
-class Reached:
+class StatementsRun:
     """A pytest plugin that notes for each test which marked statements ran."""
 
     def __init__(self) -> None:
