@@ -15,6 +15,7 @@ import pytest
 from litellm_patch.cli import main
 from litellm_patch.errors import DEAD
 from litellm_patch.patching.finding import find_target
+from litellm_patch.wheels.wheel import REVISION
 from tests.doctor.test_readme import COMMANDS as OF_THE_DOCTOR
 from tests.documents.pages import ROOT, commands, our_own, pages, quoted
 from tests.patching.test_docker_recipe import PREPARE as OF_THE_DOCKER_RECIPE
@@ -150,7 +151,7 @@ def test_the_commands_of_the_optional_patch(workdir: Path) -> None:
         _type(command, workdir)
         if number == 0:
             assert "matching" in _type("litellm-patch status .venv", workdir, 0)
-    assert list(workdir.rglob(f"litellm-{RELEASE}+fallbacknames.1.matching-*.whl"))
+    assert list(workdir.rglob(f"litellm-{RELEASE}+fallbacknames.{REVISION}.matching-*.whl"))
 
 
 def test_the_command_that_shows_a_difference(workdir: Path) -> None:

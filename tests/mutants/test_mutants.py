@@ -139,6 +139,15 @@ def test_what_is_left_out_of_a_set_is_missed() -> None:
     }
 
 
+def test_what_only_reads_differently_is_no_mutant() -> None:
+    """A comma behind the last argument, say, which a patch adds as it breaks a line."""
+    stock = "def lookup(chains, name):\n    return [\n        name\n    ]\n"
+
+    assert not [
+        m for m in mutants("sample.py", stock, stock.replace("name\n", "name,\n")) if m.operator == FORGET_A_HUNK
+    ]
+
+
 def test_a_mutant_runs_as_it_reads() -> None:
     code = next(m.code for m in _mutants() if m.operator == FORGET_A_HUNK)
     space: dict[str, object] = {}

@@ -1,4 +1,4 @@
-"""The patch's function that derives names, asked directly."""
+"""The patch's function that derives names, and a gate, asked directly."""
 
 from __future__ import annotations
 
@@ -34,3 +34,11 @@ def lookup(router: Any) -> Callable[[Mapping[str, object], str], Any]:
     look = getattr(handlers, "derived_lookup_names", None)
     assert look, "the release is not patched"
     return lambda metadata, name: look(*asked(router, metadata, name))
+
+
+def may_continue(router: Any, request: Mapping[str, object]) -> bool:
+    """Whether the gate lets another deployment go on where a stream of this request broke."""
+    broken = import_module("litellm.exceptions").MidStreamFallbackError(
+        "broke", "", "openai", generated_content="begun"
+    )
+    return bool(router._mid_stream_continuation_eligible(broken, request))

@@ -5,6 +5,7 @@ A test that both arms pass holds the patch to what stock does.
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections import Counter
 from importlib import import_module
@@ -19,10 +20,10 @@ from tests.names.asking import asked
 from tests.names.calls import ACOMPLETION, EMBEDDING, MESSAGES_CALL, Call
 from tests.names.dice import DICE
 from tests.names.examples import A1, A2, A3, ALIASES, DEPLOYMENTS, SIBLING, TEAM_A, TEAM_B
-from tests.names.release import capabilities, core_class, release
+from tests.names.release import capabilities, core_class, needs, release
 from tests.names.sending import Walks
 from tests.names.world import build_router, model_entry
-from upkeep.provider import Behaviour, Provider
+from upkeep.provider import HELD, Behaviour, Provider
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -233,6 +234,29 @@ async def test_a_malformed_own_chain_is_the_chain(malformed: Any, provider: Prov
     assert provider.models_called == (A1,)
 
 
+@needs("malformed_lists")
+@pytest.mark.fix
+@pytest.mark.parametrize("malformed", [[5], [None], [[]], ["z", 5]], ids=repr)
+async def test_what_is_no_list_of_targets_hides_no_chain_behind_it(malformed: Any, provider: Provider) -> None:
+    """A chain that is no list of targets is no chain, whichever of the derived names has it."""
+    provider.reset(dict.fromkeys((A1, "z"), Behaviour.ERROR))
+    router = build_router(Config(DEPLOYMENTS, ALIASES), provider.url, "openai")
+
+    assert await _answer(router, "al", fallbacks=[{"gpt-4.1": malformed}, {A1: [A2]}]) == f"answer from {A2}"
+    assert provider.models_called == (A1, A2)
+
+
+@needs("malformed_lists")
+@pytest.mark.fix
+async def test_a_key_that_is_no_text_hides_no_chain(provider: Provider) -> None:
+    """An entry that stock skips is skipped here too: from 1.104 on stock does for names with a provider only."""
+    provider.reset({"global": Behaviour.ERROR})
+    router = build_router(Config(DEPLOYMENTS, {"openai/al": "global"}), provider.url, "openai")
+    chains: list[Any] = [{5: ["z"]}, {"global": ["other"]}]
+
+    assert await _answer(router, "openai/al", None, fallbacks=chains) == "answer from other"
+
+
 @pytest.mark.fix
 async def test_a_request_that_begins_walks_a_chain_that_lists_it(provider: Provider) -> None:
     """A request that has just begun does walk a chain that lists its own name among others."""
@@ -294,6 +318,37 @@ async def test_of_siblings_chains_that_of_the_failed_one_is_first(call: Call, pr
     assert provider.models_called == (A3, A2)
 
 
+@COMPILED
+@pytest.mark.skipif(not release().tracks_attempts, reason="this release does not stamp an error with what raised it")
+@pytest.mark.fix
+async def test_the_error_says_what_failed(provider: Provider) -> None:
+    """Read from the stamp: two requests that share their metadata note there, one after the other, what was picked."""
+    provider.reset({A1: Behaviour.ERROR})
+    router = build_router(_siblings({A3: ["other"]}, {A1: [A2]}), provider.url, "openai")
+    metadata = {"user_api_key_team_id": TEAM_A}
+
+    async def ask(text: str) -> str:
+        messages = [{"role": "user", "content": text}]
+        return await _answer(router, "gpt-4.1", None, Call("shared", "openai", "", send), messages=messages)
+
+    async def send(router: Any, **request: Any) -> str:
+        response = await router.acompletion(**request, metadata=metadata)
+        return str(response.choices[0].message.content)
+
+    provider.released.clear()
+    try:
+        DICE.seed = 0
+        first = asyncio.create_task(ask(HELD))
+        while not provider.models_called:  # noqa: ASYNC110 - another thread fills it
+            await asyncio.sleep(0.01)
+        DICE.seed = 1
+        second = await ask("hello")
+    finally:
+        provider.released.set()
+
+    assert (await first, second) == (f"answer from {A2}", f"answer from {A3}")
+
+
 @pytest.mark.fix
 async def test_the_model_list_orders_siblings_that_did_not_fail(provider: Provider) -> None:
     """In model-list order: by no order of their names, and the failed one's chain has nothing to try."""
@@ -350,24 +405,62 @@ async def test_what_a_hook_selected_is_what_failed(provider: Provider, monkeypat
     assert provider.models_called == ("global",)
 
 
-@COMPILED
-@pytest.mark.fix
-async def test_where_nothing_was_picked_nothing_failed(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
-    """None if nothing was picked, whatever the caller says: all deployments of the name are cooled down, say."""
+def _nothing_to_pick(monkeypatch: pytest.MonkeyPatch, *groups: str) -> None:
+    """Let routing find all deployments of these groups cooled down."""
     names = ("_core_async_get_available_deployment", "async_get_available_deployment")
     method = next(name for name in names if hasattr(core_class(), name))
     pick = getattr(core_class(), method)
 
     async def nothing(self: Any, model: str, *arguments: Any, **options: Any) -> Any:
-        if model == "gpt-4.1":
+        if model in groups:
             raise litellm.RateLimitError("all are cooled down", model=model, llm_provider="")
         return await pick(self, model, *arguments, **options)
 
-    router = build_router(_siblings({A3: ["other"]}, {A1: [A2]}), provider.url, "anthropic")
     monkeypatch.setattr(core_class(), method, nothing)
+
+
+@COMPILED
+@pytest.mark.fix
+async def test_where_nothing_was_picked_nothing_failed(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+    """None if nothing was picked, whatever the caller says: all deployments of the name are cooled down, say."""
+    router = build_router(_siblings({A3: ["other"]}, {A1: [A2]}), provider.url, "anthropic")
+    _nothing_to_pick(monkeypatch, "gpt-4.1")
     forged = {"deployment_model_name": A3, "model_info": {"id": f"id-of-{A3}"}}
 
     assert f"answer from {A2}" in await _answer(router, "gpt-4.1", call=MESSAGES_CALL, metadata=forged)
+
+
+FORGED: list[dict[str, Any]] = [
+    {"deployment_model_name": [A1], "model_info": {"id": [A1]}},
+    {"deployment_model_name": {}, "model_info": {"id": {}}},
+]
+
+
+@COMPILED
+@pytest.mark.parametrize("forged", FORGED, ids=repr)
+async def test_what_a_caller_says_of_what_failed_keeps_nothing_from_the_catch_all(
+    forged: dict[str, Any], provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Malformed input gives what it gives today, though what nothing was picked for is as the caller sent it."""
+    _nothing_to_pick(monkeypatch, "global")
+    chains = [{"*": ["other"]}, {A1: [A2]}]
+    router = build_router(Config(DEPLOYMENTS, {}, {Kind.GENERAL: chains}), provider.url, "openai")
+
+    assert await _answer(router, "global", None, metadata=forged) == "answer from other"
+
+
+@COMPILED
+async def test_what_a_caller_says_of_what_failed_leaves_the_error_as_it_is(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Malformed input never gives a new exception: stock trips over this one only where it goes on."""
+    _nothing_to_pick(monkeypatch, "global")
+    router = build_router(Config(DEPLOYMENTS, {}, {Kind.GENERAL: [{A1: [A2]}]}), provider.url, "openai")
+
+    error = await _answer(router, "global", None, metadata={"model_info": "text"})
+
+    assert "all are cooled down" in error
+    assert error == await _answer(router, "global", None)
 
 
 @COMPILED

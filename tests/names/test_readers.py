@@ -6,21 +6,25 @@ import asyncio
 import dataclasses
 import sys
 import threading
+from collections import Counter
 from importlib import import_module
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import litellm
 import pytest
 from litellm.types.router import Deployment as RouterDeployment
 
 from litellm_patch.model.names import Config, Deployment, Kind
-from tests.names.asking import lookup
+from tests.names.asking import lookup, may_continue
 from tests.names.calls import ACOMPLETION, MESSAGES_CALL, MESSAGES_STREAM, STREAM, SYNC_STREAM, Call
 from tests.names.examples import A1, A2, A3, ALIASES, DEPLOYMENTS, TEAM_A
 from tests.names.release import capabilities, core_class, needs, release
 from tests.names.world import build_router, continuing_router, model_entry
 from upkeep.provider import Behaviour, Provider
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.fix]
 
@@ -125,6 +129,16 @@ async def test_a_broken_stream_is_continued_by_the_chain(model: str, provider: P
     router = continuing_router(Config(DEPLOYMENTS, ALIASES, {Kind.GENERAL: [{A1: [A2]}]}), provider.url)
 
     assert f"answer from {A2}" in await _answer(STREAM, router, model)
+
+
+@needs("continuation")
+@needs("python_matcher")
+async def test_what_may_be_continued_is_looked_up_by_the_name_as_sent() -> None:
+    """Whether or not the metadata say it too: a target with parameters of its own never continues a stream."""
+    chains: list[Any] = [{A1: [{"model": A2, "temperature": 0}]}]
+    router = continuing_router(Config(DEPLOYMENTS, {}, {Kind.GENERAL: chains}), "http://127.0.0.1")
+
+    assert not may_continue(router, {"model": "gpt-4.1", "metadata": {"user_api_key_team_id": TEAM_A}})
 
 
 async def test_order_levels_come_before_the_chain(provider: Provider) -> None:
@@ -347,11 +361,38 @@ async def test_a_catch_all_is_no_chain_of_a_public_name_that_is_a_star(provider:
 async def test_whose_credentials_are_resolved(model: str) -> None:
     """The proxy looks ahead for all groups that a request can fall back to, at a hop as well."""
     groups = import_module("litellm.proxy.litellm_pre_call_utils")._fallback_target_groups
-    config = Config(
-        DEPLOYMENTS, ALIASES, {Kind.GENERAL: [{A1: ["al-global"]}, {"global": [A2]}, {"backup": ["other"]}]}
-    )
-    router = build_router(config, "http://127.0.0.1", "openai")
+    chains = [{A1: ["al-global"]}, {"global": [A2]}, {"backup": ["other"]}, {"other": ["z"]}]
+    router = build_router(Config(DEPLOYMENTS, ALIASES, {Kind.GENERAL: chains}), "http://127.0.0.1", "openai")
     request = {"model": model, "metadata": {"user_api_key_team_id": TEAM_A}}
 
-    assert groups(router, request, None, None, model) >= {"al-global", A2, "other"}
+    assert groups(router, request, None, None, model) >= {"al-global", A2, "other", "z"}
     assert not groups(router, {**request, "metadata": {}}, None, None, model)
+
+
+@needs("continuation")
+@needs("python_matcher")
+async def test_whose_credentials_are_resolved_is_asked_once_a_name() -> None:
+    """Within one lookup no name is looked at twice and routing is asked once a name."""
+    proxy = import_module("litellm.proxy.litellm_pre_call_utils")
+    router = build_router(
+        Config(DEPLOYMENTS, ALIASES, {Kind.GENERAL: [{A1: ["al-global"]}]}), "http://127.0.0.1", "openai"
+    )
+    routed: Counter[str] = Counter()
+    looked_up: Counter[str] = Counter()
+
+    def count(frame: FrameType, event: str, _: object) -> None:
+        if event == "call" and frame.f_code.co_name == "_common_checks_available_deployment":
+            routed[str(frame.f_locals["model"])] += 1
+        if event == "call" and frame.f_code.co_name == "_fallback_edges":
+            looked_up[str(frame.f_locals["model_group"])] += 1
+
+    sys.setprofile(count)
+    try:
+        proxy._fallback_target_groups(
+            router, {"model": "gpt-4.1", "metadata": {"user_api_key_team_id": TEAM_A}}, None, None, "gpt-4.1"
+        )
+    finally:
+        sys.setprofile(None)
+
+    assert routed == {"gpt-4.1": 1, "al-global": 1}
+    assert looked_up == {"gpt-4.1": 1, A1: 1, "al-global": 1, "global": 1}

@@ -6,7 +6,7 @@ import copy
 import dataclasses
 import sys
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ import litellm
 import pytest
 
 from litellm_patch.model.names import Config, Deployment, Kind
+from tests.names.asking import may_continue
 from tests.names.calls import ACOMPLETION, CALLS, MESSAGES, MESSAGES_CALL, MESSAGES_STREAM, STREAM, Call
 from tests.names.dice import DICE
 from tests.names.examples import A1, A2, A3, ALIASES, B1, DEPLOYMENTS, FAILING, SIBLING, TEAM_A, TEAM_B
@@ -389,6 +390,45 @@ async def test_a_target_with_parameters_of_its_own_never_continues_a_stream(
 
 
 @needs("continuation")
+@pytest.mark.parametrize(
+    ("model", "chains"),
+    [
+        ("global", [{"global": [{"model": "other", "temperature": 0}]}]),
+        ("gpt-4.1", [{A1: [A1]}, {A3: [{"model": A2, "temperature": 0}]}]),
+    ],
+    ids=["of the name as sent", "of a sibling of what failed"],
+)
+async def test_a_chain_with_parameters_of_its_own_never_continues_a_stream(
+    model: str, chains: list[Any], provider: Provider
+) -> None:
+    provider.reset(dict.fromkeys((A1, "global"), Behaviour.BREAK_LATE))
+    DICE.seed = 0
+    router = continuing_router(Config(DEPLOYMENTS + SIBLING, {}, {Kind.GENERAL: chains}), provider.url)
+
+    with pytest.raises(Exception, match="onnection"):
+        await STREAM(router, model, TEAM_A)
+
+
+@needs("continuation")
+@needs("python_matcher")
+@pytest.mark.parametrize("model", ["nobody", 5, None])
+async def test_a_name_without_a_chain_keeps_no_stream_from_going_on(model: Any) -> None:
+    """Be it no text at all: malformed input never gives a new exception."""
+    router = continuing_router(_config({A1: [A2]}), "http://127.0.0.1")
+
+    assert may_continue(router, {"model": model, "metadata": {"user_api_key_team_id": TEAM_A}})
+
+
+@needs("continuation")
+async def test_a_stream_is_continued_by_its_own_chain_whatever_others_have(provider: Provider) -> None:
+    provider.reset({A1: Behaviour.BREAK_LATE})
+    chains: list[Any] = [{"gpt-4.1": ["other"]}, {A1: [{"model": A2, "temperature": 0}]}]
+    router = continuing_router(Config(DEPLOYMENTS, {}, {Kind.GENERAL: chains}), provider.url)
+
+    assert "answer from other" in await STREAM(router, "gpt-4.1", TEAM_A)
+
+
+@needs("continuation")
 @pytest.mark.parametrize("fallbacks", [None, 5], ids=repr)
 async def test_a_broken_stream_is_not_continued_by_what_is_no_list(fallbacks: Any, provider: Provider) -> None:
     provider.reset({A1: Behaviour.BREAK_LATE})
@@ -425,6 +465,84 @@ async def test_an_answer_that_no_chain_can_better_is_delivered(
 
     assert delivered in await call(router, "gpt-4.1", TEAM_A)
     assert provider.models_called == (A1,)
+
+
+GATES = pytest.mark.parametrize(
+    ("call", "behaviour", "kind"),
+    [
+        (ACOMPLETION, Behaviour.CONTENT_FILTER, Kind.CONTENT_POLICY),
+        pytest.param(MESSAGES_CALL, Behaviour.REFUSAL, Kind.GENERAL, marks=needs("refusal_gate")),
+        pytest.param(MESSAGES_STREAM, Behaviour.REFUSAL, Kind.GENERAL, marks=needs("refusal_gate")),
+    ],
+    ids=["cut answer", "refusal", "streamed refusal"],
+)
+
+
+@GATES
+async def test_a_gate_sees_the_chain_of_the_name_as_sent(
+    call: Call, behaviour: Behaviour, kind: Kind, provider: Provider
+) -> None:
+    provider.reset({"global": behaviour})
+    router = build_router(_config({"global": ["other"]}, kind=kind), provider.url, call.provider)
+
+    assert "answer from other" in await call(router, "global", None)
+
+
+@needs("stream_gate")  # before, some gates of stock count a target that has been tried
+@GATES
+async def test_a_gate_sees_no_chain_that_is_used_up(
+    call: Call, behaviour: Behaviour, kind: Kind, provider: Provider
+) -> None:
+    """What the last target gives is delivered, where all others have been tried."""
+    provider.reset({"global": behaviour, "other": behaviour})
+    chains = _config({"global": ["other"]}, {"other": ["global"]}, kind=kind)
+
+    delivered = await call(build_router(chains, provider.url, call.provider), "global", None)
+
+    assert delivered == await call(build_router(_config(), provider.url, call.provider), "other", None)
+    assert provider.models_called[:2] == ("global", "other")
+
+
+async def _frames(router: Any, model: str) -> list[str]:
+    """What has reached the client when a stream breaks."""
+    frames = []
+    with suppress(Exception):
+        async for chunk in await router.aanthropic_messages(
+            model=model,
+            messages=MESSAGES,
+            max_tokens=16,
+            stream=True,
+            litellm_metadata={"user_api_key_team_id": TEAM_A},
+        ):
+            frames.append(chunk.decode() if isinstance(chunk, bytes) else str(chunk))  # noqa: PERF401
+    return frames
+
+
+@needs("stream_gate")
+async def test_a_stream_is_held_back_for_the_chain_of_the_name_as_sent(provider: Provider) -> None:
+    provider.reset({"global": Behaviour.BREAK_EARLY})
+    router = build_router(_config({"global": ["other"]}), provider.url, "anthropic")
+
+    frames = "".join(await _frames(router, "global"))
+
+    assert "answer from other" in frames
+    assert frames.count("event: message_start") == 1
+
+
+@needs("stream_gate")
+@pytest.mark.parametrize(
+    "chains",
+    [[{"nobody": ["other"]}], [{B1: ["other"]}], [{"global": ["other"]}, {"other": ["global"]}]],
+    ids=["no chain", "another team's chain", "a chain that is used up"],
+)
+async def test_no_stream_is_held_back_for_nothing(chains: list[dict[str, list[str]]], provider: Provider) -> None:
+    """The first frames reach the client though the stream breaks, as no other answer can take over."""
+    provider.reset(dict.fromkeys((A1, "global", "other"), Behaviour.BREAK_EARLY))
+    model = "global" if len(chains) > 1 else "gpt-4.1"
+
+    frames = await _frames(build_router(_config(*chains), provider.url, "anthropic"), model)
+
+    assert "event: message_start" in "".join(frames)
 
 
 async def test_a_deployment_that_nobody_owns_has_no_public_name(provider: Provider) -> None:

@@ -22,6 +22,7 @@ from litellm_patch.cli import main
 from litellm_patch.patching.apply import status
 from litellm_patch.patching.judging import State
 from litellm_patch.patching.ledger import LEDGER_NAME, bundled_folder, load_ledger
+from litellm_patch.wheels.wheel import REVISION
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -129,4 +130,4 @@ def test_pip_takes_the_patched_wheel(context: Path, tmp_path: Path) -> None:
     settings = {"PIP_NO_INDEX": "1", "PIP_NO_DEPS": "1", "PIP_NO_COMPILE": "1", "PIP_CONFIG_FILE": os.devnull}
     build(image, RUNS[1], context, HOME=str(tmp_path), **settings)
     report = status(image, load_ledger(bundled_folder()))
-    assert (str(report.target.version), report.state) == (f"{RELEASE}+fallbacknames.1", State.APPLIED)
+    assert (str(report.target.version), report.state) == (f"{RELEASE}+fallbacknames.{REVISION}", State.APPLIED)

@@ -21,6 +21,7 @@ from litellm_patch.cli import main
 from litellm_patch.patching.apply import status
 from litellm_patch.patching.judging import State
 from litellm_patch.patching.ledger import bundled_folder, load_ledger
+from litellm_patch.wheels.wheel import REVISION
 from tests.patching.factory import (
     HANDLER,
     MATCHED,
@@ -46,7 +47,8 @@ if TYPE_CHECKING:
     from tests.patching.factory import Installation
 
 NAME = f"litellm-{VERSION}-py3-none-any.whl"
-MADE = f"{VERSION}+fallbacknames.1"
+LABEL = f"fallbacknames.{REVISION}"
+MADE = f"{VERSION}+{LABEL}"
 MADE_NAME = f"litellm-{MADE}-py3-none-any.whl"
 INFO = f"litellm-{VERSION}.dist-info"
 SCRIPT, SQUEEZED = f"litellm-{VERSION}.data/scripts/é", "litellm/data.json"
@@ -193,7 +195,7 @@ def test_the_bytes_depend_on_nothing_else(shop: Shop) -> None:
     """The hash holds on every Python: whoever changes how wheels are written must count up `REVISION`."""
     shop.expect(0, shop.stock)
     first = shop.made.read_bytes()
-    assert digest(first) == "c5ba4808b0160fd4d3fe0bbebe0c17c50c1feba3fe783904e1e726e59d69b9d7"
+    assert digest(first) == "4594b419ae37d955792580bac93ed984900ed41e3e66bd4cd38e5e915b521d28"
     shop.made.unlink()
     os.utime(shop.stock, (0, 0))
     before = os.umask(0o077)
@@ -326,7 +328,7 @@ def test_the_wheel_that_fits_is_chosen(shop: Shop) -> None:
 
     def made(*options: str) -> list[str]:
         lines = shop.expect(0, VERSION, *options).splitlines()
-        return [line.partition("fallbacknames.1-")[2] for line in lines]
+        return [line.partition(f"{LABEL}-")[2] for line in lines]
 
     def tags(*names: str) -> list[str]:
         return [name.removeprefix(f"litellm-{VERSION}-") for name in names]
@@ -408,7 +410,7 @@ class Bench:
 
     def complaints(self) -> list[str]:
         """What both installers say of the environment, whichever of the two wheels is installed."""
-        return [self.call(installer, "check").replace("+fallbacknames.1", "") for installer in ("pip", "uv")]
+        return [self.call(installer, "check").replace(f"+{LABEL}", "") for installer in ("pip", "uv")]
 
     def verified_state(self) -> State:
         """Check each installed file against its RECORD, and give the state by the ledger."""
@@ -451,7 +453,7 @@ def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 def test_a_real_wheel_is_right(bench: Bench) -> None:
     stock, made = (readable(path.read_bytes()) for path in bench.wheels)
     changed = {path: digest(data) for path, data in made.items() if stock.get(path) != data}
-    dist_info = f"litellm-{bench.release.version}+fallbacknames.1.dist-info/"
+    dist_info = f"litellm-{bench.release.version}+{LABEL}.dist-info/"
     assert {path: hashed for path, hashed in changed.items() if not path.startswith(dist_info)} == {
         image.path: image.post_image for image in bench.release.files
     }

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from litellm_patch.patching.ledger import Ledger, Release, Step
     from litellm_patch.wheels.index import Index
 
-REVISION = 1  # of the patched wheels; count it up when a patch changes, so that a version never means two wheels
+REVISION = 2  # of the patched wheels; count it up when a patch changes, so that a version never means two wheels
 _LOCAL_HEADER = struct.Struct("<26xHH")  # of a zip's member: the lengths of its name and its extra field, at the end
 
 

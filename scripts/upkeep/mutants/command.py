@@ -42,13 +42,16 @@ class BrokenSuiteError(UpkeepError):
     """The suite does not pass without a mutant, so what it says of one means nothing; or there is none to judge."""
 
 
-def run_release(release: Release, folder: Path, known: Sequence[Equivalent] = ()) -> list[MutantVerdict]:
+def run_release(
+    release: Release, folder: Path, known: Sequence[Equivalent] = (), earlier: Sequence[MutantVerdict] = ()
+) -> list[MutantVerdict]:
     """Run the mutants of one release.
 
     Args:
         release: the ledger's entry.
         folder: where its environments are, or go.
         known: the mutants to skip.
+        earlier: what is known of other releases: what killed there is tried first.
 
     Returns:
         A verdict for each mutant.
@@ -63,8 +66,11 @@ def run_release(release: Release, folder: Path, known: Sequence[Equivalent] = ()
         scratch = Path(temporary)
         results = scratch / "results.jsonl"
         (scratch / "known.json").write_text(json.dumps([entry.key for entry in known]), encoding="utf-8")
+        kills = [(verdict.function, verdict.by) for verdict in earlier if verdict.by]
+        (scratch / "kills.json").write_text(json.dumps(kills), encoding="utf-8")
         files = [Path(file.path).relative_to(package.name) for file in release.files]
-        os.environ["HYPOTHESIS_PROFILE"] = "mutants"
+        # litellm is imported before the tests say so: nothing is fetched at start
+        os.environ.update(HYPOTHESIS_PROFILE="mutants", LITELLM_LOCAL_MODEL_COST_MAP="True")
         arguments = [scratch, package, find_target(stock.folder).package, stock.python, *files]
         tests = ("--", "tests/names", "-q", "-p", "no:cacheprovider", "-p", "no:warnings", *LEFT_OUT)
         inside = ("-W", "ignore", "-m", "upkeep.mutants.inside")
@@ -116,7 +122,8 @@ def command(  # noqa: PLR0913 - one argument an option
         for entry in progress.track(releases, description="releases"):
             kept = results / f"{entry.version}.json"
             if not judge:
-                write_verdicts(kept, run_release(entry, place, equivalents if skip_known else ()))
+                earlier = [verdict for path in results.glob("*.json") for verdict in read_verdicts(path)]
+                write_verdicts(kept, run_release(entry, place, equivalents if skip_known else (), earlier))
             found = read_verdicts(kept)
             _tell(console, f"litellm {entry.version}", found, equivalents)
             verdicts += found

@@ -29,6 +29,8 @@ class Mutant:
         before: the text that was changed, as far as it differs.
         after: what it became.
         code: the module, compiled, or just what of it has the function in it.
+        lines: where the statements begin that are changed, none if that is not known: who runs none of them runs the
+            patch as it is.
     """
 
     file: str
@@ -37,6 +39,7 @@ class Mutant:
     before: str
     after: str
     code: CodeType
+    lines: frozenset[int] = frozenset()
 
     @property
     def key(self) -> tuple[str, str, str, str]:
@@ -97,7 +100,13 @@ def _of_the_lines(file: str, tree: ast.Module, lines: frozenset[int]) -> Iterato
                 ast.fix_missing_locations(replacement)
                 code = _compiled(tree, file, place, replacement)
                 if code is not None:
-                    yield Mutant(file, place.function, operator.__name__, before, after, code)
+                    yield Mutant(file, place.function, operator.__name__, before, after, code, _statements(place))
+
+
+def _statements(place: _Place) -> frozenset[int]:
+    """Where the statement begins that a node is in, and all that are in the node."""
+    within = {node.lineno for node in ast.walk(place.node) if isinstance(node, ast.stmt)}
+    return frozenset({place.statement.lineno, *within})
 
 
 def _touched(node: ast.AST) -> set[int]:
@@ -135,7 +144,9 @@ def _part(tree: ast.Module, place: _Place) -> ast.Module:
 def _of_the_hunks(file: str, stock: str, patched: str) -> Iterator[Mutant]:
     """The patch without one of its changes to code that was there before: a reader that was forgotten."""
     old, new = stock.splitlines(), patched.splitlines()
-    functions = {line: name for name, node in _functions(ast.parse(patched)) for line in _span(node)}
+    tree = ast.parse(patched)
+    functions = {line: name for name, node in _functions(tree) for line in _span(node)}
+    patch = ast.dump(tree)
     for tag, old_start, old_end, start, end in _opcodes(stock, patched):
         # what is only added is called from what is changed, and judged there
         if tag != "replace" or start + 1 not in functions:
@@ -148,6 +159,8 @@ def _of_the_hunks(file: str, stock: str, patched: str) -> Iterator[Mutant]:
             code = compile(tree, file, "exec")
         except SyntaxError:
             continue
+        if ast.dump(tree) == patch:
+            continue  # a comma, or how lines are broken
         before, after = _difference("\n".join(new[start:end]), "\n".join(old[old_start:old_end]))
         yield Mutant(file, functions[start + 1], FORGET_A_HUNK, before.strip(), after.strip(), code)
 
@@ -175,7 +188,7 @@ def _span(node: ast.AST) -> range:
 class _Place:
     """A node, the function it is in, and where it hangs: a field of its parent, or an element of that.
 
-    And the statement of the module it is in, by number; in a class, the class's statement too.
+    And the innermost statement it is or is in; and the module's, by number; in a class, the class's statement too.
     """
 
     function: str
@@ -183,13 +196,14 @@ class _Place:
     field: str
     index: int | None
     node: ast.AST
+    statement: ast.stmt
     top: tuple[int, ...]
 
 
 def _places_in_functions(tree: ast.Module) -> Iterator[_Place]:
     """Every node that runs when a function does: not annotations, defaults or decorators, which run once before."""
 
-    def visit(parent: ast.AST, function: str, top: tuple[int, ...]) -> Iterator[_Place]:
+    def visit(parent: ast.AST, function: str, statement: ast.stmt | None, top: tuple[int, ...]) -> Iterator[_Place]:
         for field, value in ast.iter_fields(parent):
             if field in {"annotation", "returns", "args", "decorator_list"} and not isinstance(parent, ast.Call):
                 continue
@@ -201,11 +215,12 @@ def _places_in_functions(tree: ast.Module) -> Iterator[_Place]:
                 name = str(getattr(child, "name", "")) if is_function else function
                 outermost = isinstance(parent, ast.Module) or (isinstance(parent, ast.ClassDef) and len(top) == 1)
                 here = (*top, index) if outermost and index is not None else top
-                if name and not _is_text(child, parent):
-                    yield _Place(name, parent, field, index, child, here)
-                yield from visit(child, name, here)
+                inner = child if isinstance(child, ast.stmt) else statement
+                if name and inner and not _is_text(child, parent):
+                    yield _Place(name, parent, field, index, child, inner, here)
+                yield from visit(child, name, inner, here)
 
-    yield from visit(tree, "", ())
+    yield from visit(tree, "", None, ())
 
 
 def _is_text(node: ast.AST, parent: ast.AST) -> bool:

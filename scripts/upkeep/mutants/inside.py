@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from upkeep.mutants.generate import mutants
+from upkeep.mutants.generate import added_lines, mutants
 from upkeep.mutants.judge import judging
+from upkeep.mutants.reached import StatementsRun, marked
 from upkeep.mutants.running import run_until_failure
 from upkeep.mutants.verdict import MutantVerdict
 
@@ -41,7 +42,7 @@ class Forks:
         """Take what to mutate.
 
         Args:
-            scratch: a folder with the mutants to skip, and for what comes out.
+            scratch: a folder with the mutants to skip and the kills so far, and for what comes out.
             package: the patched package.
             stock: the stock one.
             files: what the patch changes in them.
@@ -50,8 +51,11 @@ class Forks:
         self._stock, self._package, self._files, self._judge = stock, package, files, judge
         self._results = scratch / "results.jsonl"
         self._known = [tuple(key) for key in json.loads((scratch / "known.json").read_text(encoding="utf-8"))]
+        self._reached = StatementsRun()
         self._alive = _functions_alive(package)
         self._kills: Counter[tuple[str, str]] = Counter()
+        for function, by in json.loads((scratch / "kills.json").read_text(encoding="utf-8")):
+            self._count(function, by)
         self._seconds: dict[str, float] = {}
         self._pools: list[ThreadPoolExecutor] = []
         self.said = ""
@@ -60,9 +64,15 @@ class Forks:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Run the tests without a mutant, which all must pass, and then in a fork for each mutant.
 
-        The first run is in this process, and leaves it with all that litellm imports or makes on first use.
+        The first run is in this process, and leaves it with all that litellm imports or makes on first use. It notes
+        who runs what, too.
         """
+        patched = self._mark()
+        session.config.pluginmanager.register(self._reached)
         self.said = run_until_failure(session, self._seconds)
+        session.config.pluginmanager.unregister(self._reached)
+        for function, code in patched:
+            function.__code__ = code
         if self.said:
             return True
         gc.collect()
@@ -75,13 +85,28 @@ class Forks:
             if mutant.key in self._known:
                 fate, by = "skipped", ""
             else:
-                fate, by = self._fork(session, swaps, mutant.function) if swaps else ("unreachable", "")
+                fate, by = self._fork(session, swaps, mutant) if swaps else ("unreachable", "")
             if by:
-                self._kills[mutant.function, by] += 1
-                self._kills["", by] += 1
+                self._count(mutant.function, by)
             self._write([MutantVerdict(mutant.file, *mutant.key, fate, by)])
         self._must_survive(session)
         return True
+
+    def _count(self, function: str, by: str) -> None:
+        self._kills[function, by] += 1
+        self._kills["", by] += 1
+
+    def _mark(self) -> list[tuple[FunctionType, CodeType]]:
+        """Let what the patch changes say what of it is reached: the functions, and their code as it was."""
+        found = []
+        for file in self._files:
+            stock, patched = ((folder / file).read_text(encoding="utf-8") for folder in (self._stock, self._package))
+            code_of_file = marked(file, patched, added_lines(stock, patched))
+            for function, code in _swaps(code_of_file, self._alive[file]):
+                if code.co_name != "<lambda>":  # has no statement, and another one may stand in its line
+                    found.append((function, function.__code__))
+                    function.__code__ = _in_file(code, function.__code__.co_filename)
+        return found
 
     def _must_survive(self, session: pytest.Session) -> None:
         """A fork without a mutant passes: else it is being a fork, or the order of the tests, that fails them."""
@@ -99,15 +124,23 @@ class Forks:
             results.writelines(json.dumps(asdict(verdict)) + "\n" for verdict in verdicts)
 
     def _fork(
-        self, session: pytest.Session, swaps: Sequence[tuple[FunctionType, CodeType]], function: str = ""
+        self, session: pytest.Session, swaps: Sequence[tuple[FunctionType, CodeType]], mutant: Mutant | None = None
     ) -> tuple[str, str]:
         """Run the tests in a copy of this process: what became of them, and the first that failed."""
+        function = mutant.function if mutant else ""
         session.items.sort(key=lambda item: self._promise(item, function))
+        items = session.items
+        if mutant and mutant.lines:
+            reaching = self._reached.by(mutant.file, mutant.lines)
+            items = [item for item in items if item.nodeid in reaching]
+        if not items:
+            return "survived", ""
         self._judge.forget()
         reading, writing = os.pipe()
         child = os.fork()
         if not child:
             os.close(reading)
+            session.items = items
             _run_in_child(session, swaps, self._pools, writing)
         os.close(writing)
         with os.fdopen(reading) as pipe:
@@ -115,7 +148,7 @@ class Forks:
         _, status = os.waitpid(child, 0)
         if os.WIFSIGNALED(status):
             return ("timed out" if os.WTERMSIG(status) == signal.SIGALRM else "killed"), by
-        if os.WEXITSTATUS(status) == 0:
+        if os.WEXITSTATUS(status) == 0 and any(map(_compares, items)):
             by = self._judge.judge()
         return ("killed" if by or os.WEXITSTATUS(status) else "survived"), by
 
@@ -126,7 +159,11 @@ class Forks:
         """
         seconds = max(self._seconds.get(item.nodeid, 0), 0.001)
         kills = (self._kills[function, item.nodeid], self._kills["", item.nodeid])
-        return COMPARES in getattr(item, "fixturenames", ()), *(-count / seconds for count in kills), seconds
+        return _compares(item), *(-count / seconds for count in kills), seconds
+
+
+def _compares(item: pytest.Item) -> bool:
+    return COMPARES in getattr(item, "fixturenames", ())
 
 
 def _run_in_child(
@@ -206,7 +243,8 @@ def main(arguments: Sequence[str]) -> int:
     """Run the mutants of a release.
 
     Args:
-        arguments: a folder with ``known.json``, the mutants to skip, where ``results.jsonl`` is written, a verdict a
+        arguments: a folder with ``known.json``, the mutants to skip, and ``kills.json``, which test killed a mutant of
+            which function before, where ``results.jsonl`` is written, a verdict a
             line; the package's folder; that of the stock one, and the interpreter that has it; the files' paths in the
             package; then, behind ``--``, what goes to pytest.
 
