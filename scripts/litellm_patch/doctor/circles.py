@@ -34,7 +34,7 @@ class Circles:
         """
         came_from: dict[int, int] = {}
         edge = deque([index])
-        while edge:
+        while edge and index not in came_from:
             at = edge.popleft()
             for step in self._steps[kind].get(at, ()):
                 if step not in came_from:
