@@ -58,7 +58,12 @@ def test_twice_as_much_takes_twice_as_long(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_names_are_compared_by_spelling_only_so_often(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    monkeypatch.setattr("difflib.get_close_matches", lambda name, *_, **__: asked.append(name) or [])  # type: ignore[func-returns-value]
+
+    def note(name: str, *_: object, **__: object) -> list[str]:
+        asked.append(name)
+        return []
+
+    monkeypatch.setattr("difflib.get_close_matches", note)
     monkeypatch.setattr("litellm_patch.doctor.targets._MOST_COMPARED", 1000, raising=False)
     judge(read_settings(large(400), {}), release_at(VERSION, []))
     assert 0 < len(asked) < 5
