@@ -9,6 +9,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
 import nox
@@ -20,10 +22,11 @@ nox.options.error_on_missing_interpreters = True
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 LEDGER = nox.project.load_toml("patches/releases.toml")["releases"]
+COMPILED = [entry["version"] for entry in nox.project.load_toml("patches/upstream/rust/releases.toml")["releases"]]
 PATHS = {"PYTHONPATH": "scripts:."}
 RESULTS = ".cache/results"
-QUICK = ("patching", "model", "mutants", "doctor", "documents", "rooms")  # what needs no release of LiteLLM
-TOOLS = (*QUICK, "environments")
+QUICK = ("patching", "model", "mutants", "doctor", "documents", "rooms", "compiled")  # what needs no release of LiteLLM
+TOOLS = (*QUICK, "environments", "release")
 
 
 @nox.session
@@ -93,10 +96,19 @@ def pythons(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
-@nox.parametrize("litellm", [entry["version"] for entry in LEDGER])
+@nox.parametrize("litellm", [*(entry["version"] for entry in LEDGER), *COMPILED])
 def names(session: nox.Session, litellm: str) -> None:
     """Test names and chains in one release, on stock and patched; arguments go to pytest."""
+    if litellm in COMPILED:
+        need_cargo(session)
     run_matrix(session, "--release", litellm)
+
+
+@nox.session
+def compiled(session: nox.Session) -> None:
+    """Test names and chains in the newest release whose Router is compiled; ``-- --rebuilt`` adds an arm built here."""
+    need_cargo(session)
+    run_matrix(session, "--release", COMPILED[-1])
 
 
 def run_matrix(session: nox.Session, *arguments: str) -> None:
@@ -174,6 +186,32 @@ def demo(session: nox.Session) -> None:
     """Show the main job: upstream's failing requests before and after the patch; an argument names the release."""
     install(session, "matrix")
     run_room(session, "demo")
+
+
+@nox.session(default=False)
+def release(session: nox.Session) -> None:
+    """Build what is released, twice, and try it as installed; ``-- --dry-run`` does all that needs no remote."""
+    install(session, "test", "release")
+    session.run("python", "-m", "upkeep", "releases", "check", "--offline", env=PATHS)
+    session.run("pytest", "--quiet", "tests/documents", "tests/rooms", env=PATHS)
+    run_room(session, "release", "--output", ".cache/release")
+
+
+@nox.session(default=False)
+def lowest(session: nox.Session) -> None:
+    """Test the tool with the oldest versions of what it depends on."""
+    session.install("--resolution", "lowest-direct", "-e", ".[wheel,proxy]")
+    session.install(*nox.project.dependency_groups(PYPROJECT, "test", "matrix"))
+    session.install("--resolution", "lowest-direct", "-e", ".[wheel,proxy]")
+    folders = (f"tests/{folder}" for folder in QUICK)
+    session.run("pytest", "--numprocesses=auto", *session.posargs, *folders, env=PATHS)
+
+
+def need_cargo(session: nox.Session) -> None:
+    """Skip a session that builds the compiled Router where there is no Rust; on a CI that is an error."""
+    if shutil.which("cargo") is None:
+        stop = session.error if os.environ.get("CI") == "true" else session.skip
+        stop("cargo was not found, and the compiled Router is built with it: install Rust from https://rustup.rs")
 
 
 def install(session: nox.Session, *groups: str) -> None:

@@ -97,12 +97,8 @@ class SystemFailureError(LitellmPatchError):
     """The system refused a read or a write; whatever was replaced has been put back."""
 
 
-class IndexFailureError(LitellmPatchError):
-    """The package index failed, or does not say what the ledger needs."""
-
-
 class WheelError(LitellmPatchError):
-    """A wheel cannot be fetched whole, is not the ledger's, or cannot be made as it was asked for."""
+    """The index fails, or a wheel cannot be fetched whole, is not the ledger's, or cannot be made as asked."""
 
 
 class ProxyError(LitellmPatchError):

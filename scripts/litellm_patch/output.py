@@ -26,13 +26,7 @@ def printable(text: str) -> str:
 
 
 def say(line: str, *, style: str = "", stderr: bool = False) -> None:
-    """Print exactly one line, in colour on a terminal only.
-
-    Args:
-        line: What to print; what a terminal cannot show is escaped.
-        style: A colour.
-        stderr: Whether it goes to standard error.
-    """
+    """Print exactly one line, in colour on a terminal only."""
     put(click.style(printable(line), fg=style or None), stderr=stderr)
 
 
@@ -78,11 +72,7 @@ def say_all(lines: Iterable[str]) -> None:
 
 
 def refusal_of(error: LitellmPatchError | OSError) -> LitellmPatchError:
-    """Put what the system said into a refusal.
-
-    Returns:
-        The refusal; one that is passed comes back.
-    """
+    """Put what the system said into a refusal."""
     if not isinstance(error, OSError):
         return error
     found = f"cannot read or write {error.filename2 or error.filename or 'a file'}: {error.strerror or error}"
@@ -90,14 +80,7 @@ def refusal_of(error: LitellmPatchError | OSError) -> LitellmPatchError:
 
 
 def say_error(error: LitellmPatchError | OSError) -> int:
-    """Print one line about a failure.
-
-    Args:
-        error: A refusal, or what the system said.
-
-    Returns:
-        The exit code.
-    """
+    """Print one line about a failure."""
     refusal = refusal_of(error)
     say(f"error: {refusal}", style="red", stderr=True)
     return refusal.exit_code

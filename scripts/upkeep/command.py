@@ -23,12 +23,14 @@ _ROOMS = {
     "upstream": "upkeep.upstream.command",
     "upstream-tests": "upkeep.upstream.comparing",
     "cells": "upkeep.cells.command",
+    "compiled": "upkeep.compiled.command",
     "control": "upkeep.cells.control",
     "table": "upkeep.cells.table",
     "mutants": "upkeep.mutants.command",
     "proxy": "upkeep.proxy.command",
     "bench": "upkeep.bench.command",
     "demo": "upkeep.demo.command",
+    "release": "upkeep.release.command",
     "pictures": "upkeep.pictures.command",
 }
 _SHARD = re.compile(r"([1-9][0-9]*)/([1-9][0-9]*)")

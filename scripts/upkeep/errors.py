@@ -56,5 +56,13 @@ class LocalChangesError(UpkeepError):
     """The patches folder is not as it was committed."""
 
 
+class BuildError(UpkeepError):
+    """An extension cannot be built; nothing half-written is left."""
+
+
+class NoCargoError(BuildError):
+    """There is no Rust on this machine."""
+
+
 class GitError(UpkeepError):
     """Git is not there, or refused."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from packaging.version import Version
 
 from litellm_patch.cli import main
@@ -243,6 +243,8 @@ def test_the_contract_s_examples(example: Example) -> None:
 @given(world=worlds(), release=releases())
 def test_in_any_world_the_requests_of_a_chain_are_those_whose_lookup_finds_it(world: World, release: Routing) -> None:
     """Its word is the model's: nothing is reached that is not found, nothing is found that is not reached."""
+    # a release of the compiled Router, which the doctor is never asked to judge by: the ledger has none
+    assume(not release.context_window_falls_through)
     found = Settings(world.config, {})
     judgements = judge(found, release)
     for kind in Kind:

@@ -40,7 +40,7 @@ def test_router_settings_count_before_litellm_settings() -> None:
     assert found.config.aliases == {}
     assert found.remarks == (
         "model_list is empty: models that only the database knows are seen with --url",
-        "litellm_settings.model_group_alias is not read by LiteLLM: it belongs into router_settings",
+        "litellm_settings.model_group_alias is not read by LiteLLM: it belongs in router_settings",
         "litellm_settings.fallbacks is not read by LiteLLM, as router_settings.fallbacks is there",
     )
 
@@ -103,7 +103,7 @@ def test_settings_where_litellm_does_not_look() -> None:
 
     assert found.config.chains == {}
     assert found.remarks == tuple(
-        f"{place} is not read by LiteLLM: it belongs into router_settings"
+        f"{place} is not read by LiteLLM: it belongs in router_settings"
         for place in ("fallbacks", "general_settings.default_fallbacks", "general_settings.model_group_alias")
     )
 

@@ -5,10 +5,6 @@ from __future__ import annotations
 import re
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
 
@@ -47,11 +43,3 @@ def quoted(page: str) -> list[str]:
 def links(page: str) -> list[str]:
     """Where a page's links and pictures lead."""
     return re.findall(r"\]\(([^)\s]+)\)", page)
-
-
-def rows(page: str, heading: str) -> Iterator[list[str]]:
-    """The rows of the first table below a heading, cell by cell, without the table's own head."""
-    section = page.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
-    lines = [line for line in section.splitlines() if line.startswith("|")]
-    for line in lines[2:]:
-        yield [cell.strip() for cell in line.strip("|").split(" | ")]

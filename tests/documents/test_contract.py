@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 import pytest
-import yaml
 
 from litellm_patch.model.abilities import release_at
-from litellm_patch.model.names import Config, Deployment, Failure, Kind, Request, Rules, predict
+from litellm_patch.model.names import Failure, Rules, predict
 from litellm_patch.patching.ledger import bundled_folder, load_ledger
-from tests.documents.pages import ROOT, rows
+from tests.names.examples import EXAMPLES, Example
 from upkeep.cells.selection import select
 
 if TYPE_CHECKING:
@@ -19,43 +17,33 @@ if TYPE_CHECKING:
 
     from packaging.version import Version
 
-PAGE = (ROOT / "patches" / "README.md").read_text(encoding="utf-8")
-EXAMPLES = list(rows(PAGE, "Examples"))
+    from litellm_patch.model.names import Deployment
+
 ENDS = [release.version for release in select(load_ledger(bundled_folder()).releases, "ends")]
-DEPLOYMENTS = (
-    *(Deployment(f"{team.upper()}{n}", team, public) for team in "ab" for n, public in ((1, "gpt-4.1"), (2, "backup"))),
-    *map(Deployment, ("global", "backup-group", "other", "p", "y", "z")),
-)
-ALIASES = {"al": "gpt-4.1", "al-global": "global", "x": "y", "y": "z"}
 
 
-def _predicted(row: Sequence[str], rules: Rules, version: Version) -> str:
-    asked, team, down, chains, *_ = row
-    failing = dict.fromkeys(down.split(", "), Failure.ERROR)
-    model = asked.partition("`, ")[0].strip("`")
-    third = re.search(r"A3 is public `(.+?)`", asked)
-    deployments = (*DEPLOYMENTS, *((Deployment("A3", "a", third[1]),) if third else ()))
-    config = Config(deployments, ALIASES, {Kind.GENERAL: yaml.safe_load(f"[{chains.strip('`')}]")})
-    request = Request(model, None if team == "none" else team)
-    release = release_at(version, ("gpt-4.1",))
-    answered = predict(
-        config, request, release, rules, failing, pick=lambda served: _worst(served, failing)
-    ).answered_by
-    return ", ".join(sorted(answered)) or "error"
+def _predicted(example: Example, rules: Rules, version: Version) -> set[str]:
+    failing = dict.fromkeys(example.down, Failure.ERROR)
+    routing = release_at(version, ("gpt-4.1",))
+    return set(
+        predict(
+            example.config(), example.request, routing, rules, failing, pick=lambda served: _worst(served, failing)
+        ).answered_by
+    )
 
 
 def _worst(served: Sequence[Deployment], failing: Container[str]) -> Deployment:
     return next((deployment for deployment in served if deployment.id in failing), served[0])
 
 
-@pytest.mark.parametrize("row", EXAMPLES, ids=lambda row: f"{row[0]} of {row[1]}, {row[3]}")
-def test_an_example_is_as_written_in_each_range(row: list[str]) -> None:
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.shows)
+def test_an_example_is_as_written_in_each_range(example: Example) -> None:
     for version in ENDS:
-        assert _predicted(row, Rules.UPSTREAM, version) == row[4]
-        assert _predicted(row, Rules.CONTRACT, version) == row[5]
+        assert _predicted(example, Rules.UPSTREAM, version) == ({example.stock} if example.stock else set())
+        assert _predicted(example, Rules.CONTRACT, version) == ({example.answer} if example.answer else set())
 
 
 def test_the_examples_show_the_defect_and_what_stays() -> None:
-    changed = [row for row in EXAMPLES if row[4] != row[5]]
+    changed = [example for example in EXAMPLES if example.fix]
     assert len(changed) >= 10
     assert len(EXAMPLES) - len(changed) >= 5

@@ -96,7 +96,9 @@ def test_a_run_says_which_cells_are_wrong_and_goes_on(
 ) -> None:
     ran: list[str] = []
 
-    def cell(release: Release, _folder: Path, results: Path | None, arguments: tuple[str, ...]) -> tuple[bool, str]:
+    def cell(
+        release: Release, _folder: Path, results: Path | None, arguments: tuple[str, ...], _arms: object
+    ) -> tuple[bool, str]:
         ran.append(str(release.version))
         assert (results, arguments) == (tmp_path, ())
         return release is not ledger.releases[-1], "said"
@@ -114,7 +116,9 @@ def test_a_run_says_which_cells_are_wrong_and_goes_on(
 def test_a_part_of_the_tests_is_no_result(ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept: list[Path | None] = []
 
-    def cell(_release: Release, _folder: Path, results: Path | None, _arguments: tuple[str, ...]) -> tuple[bool, str]:
+    def cell(
+        _release: Release, _folder: Path, results: Path | None, _arguments: tuple[str, ...], _arms: object
+    ) -> tuple[bool, str]:
         kept.append(results)
         return True, ""
 

@@ -150,7 +150,7 @@ def test_a_chain_costs_what_it_costs_on_stock_and_is_nobody_else_s(version: str)
         derived += bool(walked)
         for _, key, _ in walked:
             assert _is_the_callers(case, key), f"{key}\n{drawn}\n{after}"
-        as_sent = written_out(drawn, walked, resumes_original=release.resumes_original)
+        as_sent = written_out(drawn, walked, release)
         if as_sent is None or not _finds_one_chain_a_name(after):
             continue
         plain = ModelCase.of(as_sent, release).outcome(Rules.UPSTREAM, number % WAYS_TO_CHOOSE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import marshal
 from dataclasses import replace
+from types import CodeType
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +15,7 @@ from upkeep.command import run
 from upkeep.mutants import command
 from upkeep.mutants.equivalents import Equivalent, EquivalentsError, load_equivalents, stale, unexplained
 from upkeep.mutants.generate import FORGET_A_HUNK, Mutant, added_lines, mutants
+from upkeep.mutants.inside import _in_file
 from upkeep.mutants.verdict import MutantVerdict
 
 if TYPE_CHECKING:
@@ -105,6 +107,38 @@ def test_what_the_contract_warns_of_is_among_them(operator: str, change: tuple[s
     assert change in _changes(operator)
 
 
+SETS = """\
+def chain_of(names, found):
+    if found in ("a", "b") and isinstance(found, (str, dict)):
+        return frozenset((found, "c"))
+    try:
+        return {found, "d"}
+    except (LookupError, TypeError):
+        return dict.fromkeys(("e", *names))
+"""
+
+
+def test_neither_the_order_nor_the_repeats_of_a_set_are_changed() -> None:
+    """Nothing could notice, so nobody should have to say so."""
+    made = list(mutants("sample.py", "", SETS))
+    sequences = [m for m in made if m.operator in {"swap_steps", "repeat_an_element"}]
+
+    assert [(m.before, m.after) for m in sequences] == [("('e', *names)", "(*names, 'e')")]
+
+
+def test_what_is_left_out_of_a_set_is_missed() -> None:
+    left = {(m.before, m.after) for m in mutants("sample.py", "", SETS) if m.operator == "forget_an_element"}
+
+    assert left >= {
+        ("('a', 'b')", "('b',)"),
+        ("(str, dict)", "(str,)"),
+        ("(found, 'c')", "(found,)"),
+        ("{found, 'd'}", "{found}"),
+        ("(LookupError, TypeError)", "(LookupError,)"),
+        ("('e', *names)", "('e',)"),
+    }
+
+
 def test_a_mutant_runs_as_it_reads() -> None:
     code = next(m.code for m in _mutants() if m.operator == FORGET_A_HUNK)
     space: dict[str, object] = {}
@@ -113,6 +147,18 @@ def test_a_mutant_runs_as_it_reads() -> None:
     lookup = space["lookup"]
     assert callable(lookup)
     assert lookup({"a": 1}, "a") == 1
+
+
+def test_a_mutant_is_of_the_file_that_it_changes() -> None:
+    """Tests that count litellm's lines or calls tell them by that, within what a function holds too."""
+    code = next(m.code for m in _mutants() if m.function == "lookup")
+
+    def files(found: CodeType) -> set[str]:
+        inner = [files(constant) for constant in found.co_consts if isinstance(constant, CodeType)]
+        return {found.co_filename}.union(*inner)
+
+    assert files(code) == {"sample.py"}
+    assert files(_in_file(code, "litellm/sample.py")) == {"litellm/sample.py"}
 
 
 SURVIVOR = MutantVerdict("f.py", "names_of", "drop_a_statement", "yield name", "pass", "survived")

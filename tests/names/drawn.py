@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from litellm_patch.model.names import Routing
+
 TEAMS = ("team-a", "team-b")
 CALLERS = ("team-a",) * 7 + ("team-b", "stranger", None, "admin")
 PUBLIC = ("gpt-4.1", "gpt-4.1", "backup", "acme/*")
@@ -121,30 +123,41 @@ def _deployments(rng: random.Random) -> Iterator[Deployed]:
             yield Deployed(f"{name.replace('/', '-')}-{copy}", name, rng.choice(FATES))
 
 
-def written_out(world: Drawn, walked: Sequence[tuple[str, str, str]], *, resumes_original: bool) -> Drawn | None:
+def written_out(world: Drawn, walked: Sequence[tuple[str, str, str]], release: Routing) -> Drawn | None:
     """The world with each chain that the patch derived written under the name that was sent, for stock.
 
     Args:
         world: the world.
         walked: the names as sent, the keys found, the lists.
-        resumes_original: whether a hop without a chain of its own goes on in the original request's.
+        release: how this release walks.
 
     Returns:
-        A world in which stock should need as many calls as the patch in the one given; none if a name has found one
-        chain as it was sent and another at a hop, which no configuration can say.
+        A world in which stock should need as many calls as the patch in the one given; none if no configuration can
+        say it: a name has found one chain as it was sent and another at a hop, or it has found one in the context
+        window list, and a hop that knows the name one in the general list, which that key would stand in the way of.
     """
     walked = list(dict.fromkeys(walked))
     if len({(sent, name) for sent, _, name in walked}) < len(walked):
         return None
+    if release.context_window_falls_through:
+        keyed = {sent for sent, _, name in walked if name == "context_window_fallbacks"}
+        if any(name == "fallbacks" and keyed & {sent, world.model} for sent, _, name in walked):
+            return None
     chains = {name: list(entries) for name, entries in world.chains.items()}
     for sent, key, name in walked:
-        entries = world.chains[name]
-        derived = next(entry[key] for entry in entries if key in entry)
-        own = (sent, world.model) if resumes_original else (sent,)
-        behind = [entry[looked_up] for looked_up in own for entry in entries if looked_up in entry][:1]
-        if not behind:
-            catch_alls = [*entries, *([{"*": world.defaults}] if world.defaults and name == "fallbacks" else [])]
-            behind = [entry["*"] for entry in catch_alls if "*" in entry][-1:]
+        derived = next(entry[key] for entry in world.chains[name] if key in entry)
+        own = (sent, world.model) if release.resumes_original else (sent,)
+        behind = _walked_by_stock(world, name, own)
+        if not behind and release.context_window_falls_through and name == "context_window_fallbacks":
+            behind = _walked_by_stock(world, "fallbacks", own)
         targets = list(dict.fromkeys([*derived, *(target for chain in behind for target in chain)]))
         chains[name] = [{sent: targets}, *(entry for entry in chains[name] if sent not in entry)]
     return replace(world, chains=chains)
+
+
+def _walked_by_stock(world: Drawn, name: str, looked_up: Sequence[str]) -> list[Sequence[str]]:
+    """The chain that stock finds in a list, or nothing."""
+    entries = world.chains[name]
+    own = [entry[sent] for sent in looked_up for entry in entries if sent in entry]
+    catch_alls = [*entries, *([{"*": world.defaults}] if world.defaults and name == "fallbacks" else [])]
+    return own[:1] or [entry["*"] for entry in catch_alls if "*" in entry][-1:]

@@ -1,11 +1,10 @@
-"""The contract's table of examples, as data.
-
-Two teams with the same public names: A1 and B1 are ``gpt-4.1`` and fail, A2 and B2 are ``backup`` and answer.
-"""
+"""The examples of the contract, read from its page, and the deployments that they are about."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from litellm_patch.model.names import Chains, Config, Deployment, Kind, Request
 
@@ -23,6 +22,7 @@ DEPLOYMENTS = (
     Deployment("other"),
     Deployment("y"),
     Deployment("z"),
+    Deployment("p"),
 )
 FAILING = frozenset({A1, A3, B1, "global", "y", "z", "acme/*", "acme/zeta"})
 ALIASES = {
@@ -37,37 +37,56 @@ ALIASES = {
 WILDCARD = (Deployment(A3, TEAM_A, "acme/*"),)
 GLOBAL_WILDCARD = (Deployment("acme/*"),)
 SIBLING = (Deployment(A3, TEAM_A, "gpt-4.1"),)
-NAMED_LIKE_AN_ALIAS = (Deployment(A4, TEAM_A, "fourth"),)
-NAMED_LIKE_A_PUBLIC_NAME = (Deployment("gpt-4.1", TEAM_A, "second"),)
+
+
+PAGE = Path(__file__).parents[2] / "patches" / "README.md"
+INTERNAL = {"A1": A1, "A2": A2, "A3": A3, "A4": A4, "B1": B1, "B2": B2}
+_ENTRY = re.compile(r'\{"?([^":]+)"?: \[([^\]]*)\]\}')
+_MORE = re.compile(
+    r"(?P<wildcard>`acme/\*` is a group)"
+    r"|named `(?P<named>[^`]+)`, public `(?P<second>[^`]+)`"
+    r"|(?P<internal>A[34]) is public `(?P<public>[^`]+)`"
+)
 
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """A request, the chains it meets, and who must answer it; ``None`` is the original error.
+    """A row of the page; an answer of ``None`` is the original error.
 
     Attributes:
-        shows: what the example is about, for the test's id.
+        shows: the row, for the test's id.
         model: the name that the caller sends.
         team_id: the caller's team.
         chains: the entries of one list.
-        answer: the internal name of the deployment that answers.
-        fix: whether the stock Router does something else.
+        stock: the internal name of the deployment that answers on stock.
+        answer: the same on patched.
         more: deployments beside the common ones.
         down: the deployments that fail.
-        pick: which of the ways to choose among siblings is taken.
-        general: whether it is about the general list only, as not all releases know ``*`` in the others.
     """
 
     shows: str
     model: str
     team_id: str | None
     chains: Chains
+    stock: str | None
     answer: str | None
-    fix: bool = True
     more: tuple[Deployment, ...] = field(default=())
     down: frozenset[str] = FAILING
-    pick: int = 0
-    general: bool = False
+
+    @property
+    def fix(self) -> bool:
+        """Whether the stock Router does something else."""
+        return self.stock != self.answer
+
+    @property
+    def general(self) -> bool:
+        """Whether it is about the general list only, as not all releases know ``*`` in the others."""
+        return self.answer == "other"
+
+    @property
+    def pick(self) -> int:
+        """Which of the ways to choose among siblings takes the one that fails."""
+        return int(self.more == SIBLING and A1 not in self.down)
 
     def config(self, kind: Kind = Kind.GENERAL) -> Config:
         """The Router's configuration, with the chains in one of the three lists."""
@@ -79,85 +98,40 @@ class Example:
         return Request(self.model, self.team_id)
 
 
-EXAMPLES = (
-    Example("public name, internal key", "gpt-4.1", TEAM_A, [{A1: [A2]}], A2),
-    Example("public target", "gpt-4.1", TEAM_A, [{A1: ["backup"]}], A2),
-    Example("requested name first", "gpt-4.1", TEAM_A, [{A1: ["other"]}, {"gpt-4.1": ["backup"]}], A2, fix=False),
-    Example("own chain before catch-all", "gpt-4.1", TEAM_A, [{"*": ["other"]}, {A1: [A2]}], A2),
-    Example("each team its own chain", "gpt-4.1", TEAM_B, [{A1: [A2]}, {B1: [B2]}], B2),
-    Example("never another team's chain", "gpt-4.1", TEAM_B, [{A1: [A2]}], None, fix=False),
-    Example("never another team's chain to a global group", "gpt-4.1", TEAM_B, [{A1: ["other"]}], None, fix=False),
-    Example("internal name, public key", A1, TEAM_A, [{"gpt-4.1": ["backup"]}], A2),
-    Example("alias of a public name, internal key", "al", TEAM_A, [{A1: [A2]}], A2),
-    Example("alias, key of its target", "al-global", None, [{"global": ["global-backup"]}], "global-backup"),
-    Example("target, key of its alias", "global", None, [{"al-global": ["global-backup"]}], None, fix=False),
-    Example("an alias of an alias is not followed", "x", None, [{"z": ["global-backup"]}], None, fix=False),
-    Example("wildcard, internal key", "acme/zeta", TEAM_A, [{A3: [A2]}], A2, more=WILDCARD),
-    Example("wildcard, public key", "acme/zeta", TEAM_A, [{"acme/*": [A2]}], A2, more=WILDCARD),
-    Example(
-        "a global wildcard's key", "acme/zeta", None, [{"acme/*": ["other"]}], None, fix=False, more=GLOBAL_WILDCARD
-    ),
-    Example("a sibling's internal key", "gpt-4.1", TEAM_A, [{A3: [A2]}], A2, more=SIBLING),
-    Example("no team, no team's chain", "gpt-4.1", None, [{A1: ["other"]}], None, fix=False),
-    Example("an alias reaches no other team's chain", "al-a1", TEAM_B, [{A1: ["other"]}], None, fix=False),
-    Example("an alias reaches no team's chain without a team", "al-a1", None, [{A1: ["other"]}], None, fix=False),
-    Example("no public name of another team's", B1, TEAM_A, [{"gpt-4.1": ["other"]}], None, fix=False),
-    Example("an alias of a deployment id", "al-id", TEAM_A, [{A1: ["other"]}, {"gpt-4.1": ["other"]}], None, fix=False),
-    Example("an alias of one's own internal name", "al-a1", TEAM_A, [{A1: [A2]}], A2),
-    Example("an alias of one's own internal name, public key", "al-a1", TEAM_A, [{"gpt-4.1": [A2]}], A2),
-    Example("an alias named like an internal name", A4, TEAM_A, [{"fourth": [A2]}], A2, more=NAMED_LIKE_AN_ALIAS),
-    Example(
-        "no public name of a public name",
-        A1,
-        TEAM_A,
-        [{"second": ["other"]}],
-        None,
-        fix=False,
-        more=NAMED_LIKE_A_PUBLIC_NAME,
-    ),
-    Example(
-        "siblings in the order of the model list", "gpt-4.1", TEAM_A, [{A3: ["other"]}, {A1: [A2]}], A2, more=SIBLING
-    ),
-    Example(
-        "stock's targets stand behind",
-        "gpt-4.1",
-        TEAM_A,
-        [{"*": ["other"]}, {A1: [A2]}],
-        "other",
-        fix=False,
-        down=FAILING | {A2},
-        general=True,
-    ),
-    Example(
-        "the failed one's chain first",
-        "gpt-4.1",
-        TEAM_A,
-        [{A1: [A3]}, {A3: [A1]}],
-        A1,
-        more=SIBLING,
-        down=frozenset({A3}),
-        pick=1,
-    ),
-    Example(
-        "the failed one is not still to try",
-        "gpt-4.1",
-        TEAM_A,
-        [{A3: [A1]}, {"*": ["other"]}],
-        "other",
-        fix=False,
-        more=SIBLING,
-        down=frozenset({A1}),
-        general=True,
-    ),
-    Example(
-        "the hop's own names",
-        "p",
-        None,
-        [{"p": ["al-global"]}, {"global": ["global-backup"]}],
-        "global-backup",
-        more=(Deployment("p"),),
-        down=FAILING | {"p"},
-    ),
-    Example("alias target before internal names", "al", TEAM_A, [{A1: ["other"]}, {"gpt-4.1": [A2]}], A2),
-    Example("internal names before public ones", "al-a1", TEAM_A, [{"gpt-4.1": ["other"]}, {A1: [A2]}], A2),
+def _read(row: str) -> Example:
+    """Take a row of the page apart; one that says something else than the others do is a mistake."""
+    asked, team, down, chains, stock, patched = (cell.strip() for cell in row.strip("| \n").split(" | "))
+    name, _, more = asked.partition("`, ")
+    entries = _ENTRY.findall(chains)
+    assert ", ".join(f"{{{key}: [{targets}]}}" for key, targets in entries) == chains.strip("`").replace('"', ""), row
+    return Example(
+        shows=f"{asked} of {team}: {chains}".replace("`", ""),
+        model=_named(name.strip("`")),
+        team_id=None if team == "none" else f"team-{team}",
+        chains=[{_named(key): [_named(target) for target in targets.split(", ")]} for key, targets in entries],
+        stock=None if stock == "error" else _named(stock),
+        answer=None if patched == "error" else _named(patched),
+        more=_more(more) if more else (),
+        down=frozenset(map(_named, down.split(", "))),
+    )
+
+
+def _named(name: str) -> str:
+    return INTERNAL.get(name, name)
+
+
+def _more(words: str) -> tuple[Deployment, ...]:
+    found = _MORE.search(words)
+    assert found, words
+    if found["wildcard"]:
+        return GLOBAL_WILDCARD
+    if found["named"]:
+        return (Deployment(found["named"], TEAM_A, found["second"]),)
+    return (Deployment(INTERNAL[found["internal"]], TEAM_A, found["public"]),)
+
+
+EXAMPLES = tuple(
+    _read(line)
+    for line in PAGE.read_text(encoding="utf-8").partition("\n## Examples\n")[2].partition("\n## ")[0].splitlines()
+    if line.startswith("| `")
 )

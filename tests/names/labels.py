@@ -69,6 +69,8 @@ def possible(release: Routing) -> frozenset[str]:
         gone |= {"refusal recovered"}
     if not release.admin_across_teams:
         gone |= {"admin served from a team"}
+    if release.context_window_falls_through:
+        gone |= {f"{Kind.CONTEXT_WINDOW.value}: nothing"}
     return frozenset(found - gone)
 
 

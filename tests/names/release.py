@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import version
@@ -11,7 +13,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from litellm import BadRequestError, Router
+from litellm import BadRequestError, ContextWindowExceededError, InternalServerError, Router
 
 from litellm_patch.model.names import Routing
 
@@ -24,13 +26,23 @@ ERROR_TEXTS = (
     "No fallback model group found for lookup_groups={name}. Fallbacks=",
     "LiteLLM: model group '{name}' failed with the error above and no fallback model group was found",
 )
+MOCKED = {"model": "openai/none", "api_key": "unused"}
 TEAM = {"user_api_key_team_id": "probe"}
 ADMIN = {"user_api_key_auth": SimpleNamespace(user_role="proxy_admin")}
 
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What this release has beyond the names themselves."""
+    """What this release has beyond the names themselves.
+
+    Attributes:
+        python_matcher: what looks a chain up is Python, so that its calls can be counted.
+        ids_of_other_teams: a request by a deployment's id is served whoever owns the deployment.
+        malformed_lists: a request that brings a list along with other than chains and names in it is served.
+        malformed_aliases: an alias whose value has no name is as good as none.
+        follows_changes: a request that is under way sees what comes and goes; else it keeps to what it began with.
+        new_providers: a provider that is registered after litellm was imported is stripped from a name too.
+    """
 
     refusal_gate: bool
     stream_gate: bool
@@ -41,6 +53,14 @@ class Capabilities:
     sync_calls_know_teams: bool
     admin_across_teams: bool
     forgets_wildcards: bool
+    python_matcher: bool
+    ids_of_other_teams: bool
+    malformed_lists: bool
+    malformed_aliases: bool
+    follows_changes: bool
+    new_providers: bool
+    locks_its_lists: bool
+    checks_aliases: bool
 
 
 @functools.cache
@@ -63,6 +83,14 @@ def capabilities() -> Capabilities:
         admin_across_teams=_routes_to("probe-only", "model_name_probe_4", caller=ADMIN),
         sync_calls_know_teams=_sync_routing_knows_teams(),
         forgets_wildcards=_forgets_wildcards(),
+        python_matcher=not compiled,
+        ids_of_other_teams=_serves("id-of-probe", metadata={"user_api_key_team_id": "stranger"}),
+        malformed_lists=_serves("plain", fallbacks=[5]),
+        malformed_aliases=not compiled,
+        follows_changes=not compiled,
+        new_providers=not compiled,
+        checks_aliases=_checks_aliases(),
+        locks_its_lists=compiled or hasattr(core, "_core_deployments_named"),
     )
 
 
@@ -93,6 +121,11 @@ def release() -> Routing:
         default_knows_teams=_routes_to("nobody", "model_name_probe_3", fallbacks=[{"*": ["default"]}]),
         refusals_fall_back=capabilities().refusal_gate,
         gates_skip_attempted=hasattr(handlers, "has_unattempted_fallback_target"),
+        context_window_falls_through=_context_window_falls_through(),
+        admin_by_first_name=capabilities().admin_across_teams and not _serves_hops_of_admins(),
+        streams_forget_attempts=_is_compiled(),
+        original_in_any_bucket=_knows_original_in_any_bucket(),
+        own_lists_route=_is_compiled(),
         inferred=_inferred(handlers, "gpt-4.1", "openai"),
     )
 
@@ -179,6 +212,75 @@ def _forgets_wildcards() -> bool:
     router = Router(model_list=[entry])
     router.delete_deployment(id="probe")
     return _routed_names(router, "probe/x", TEAM) is None
+
+
+def _serves(model: str, **request: Any) -> bool:
+    """Whether a request is served."""
+    owned = _owned("model_name_probe_1", "public", MOCKED)
+    owned["model_info"] = {**cast("dict[str, str]", owned["model_info"]), "id": "id-of-probe"}
+    router = Router(model_list=[owned, _mocked("plain", "served")])
+    try:
+        router.completion(model=model, messages=[], mock_response="served", num_retries=0, **request)
+    except (BadRequestError, ValueError):  # of these is the error that says that no deployment is available
+        return False
+    return True
+
+
+def _context_window_falls_through() -> bool:
+    """Whether a context window list without a chain for the request leaves it to the general list."""
+    router = Router(
+        model_list=[_mocked("full", "litellm.ContextWindowExceededError"), _mocked("other", "answer")],
+        fallbacks=[{"full": ["other"]}],
+        context_window_fallbacks=[{"nobody": ["other"]}],
+        num_retries=0,
+    )
+    try:
+        response = router.completion(model="full", messages=[])
+    except ContextWindowExceededError:
+        return False
+    assert response.choices[0].message.content == "answer"
+    return True
+
+
+def _serves_hops_of_admins() -> bool:
+    """Whether a proxy admin's request that names nobody's deployment falls back to what only one team has."""
+    team = _owned("model_name_probe_1", "probe-only", {**MOCKED, "mock_response": "answer"})
+    return _falls_back([_mocked("down"), team], [{"down": ["probe-only"]}], metadata=dict(ADMIN))
+
+
+def _knows_original_in_any_bucket() -> bool:
+    """Whether a hop finds the original request's chain, so no catch-all, with metadata in a bucket of another call."""
+    chains = [{"down": ["hop"]}, {"*": ["last"]}]
+    deployments = [_mocked("down"), _mocked("hop"), _mocked("last", "answer")]
+    return not _falls_back(deployments, chains, litellm_metadata=dict(TEAM))
+
+
+def _falls_back(deployments: list[Any], chains: list[dict[str, list[str]]], **request: Any) -> bool:
+    """Whether a request for what is down is answered."""
+    router = Router(model_list=deployments, fallbacks=chains, num_retries=0)
+    asked = router.acompletion(model="down", messages=[], **request)
+    with ThreadPoolExecutor(1) as pool:  # a test may have a loop of its own here
+        try:
+            response = pool.submit(asyncio.run, asked).result()
+        except InternalServerError:
+            return False
+    assert response.choices[0].message.content == "answer"
+    return True
+
+
+def _mocked(model_name: str, response: str = "litellm.InternalServerError") -> dict[str, object]:
+    return {"model_name": model_name, "litellm_params": {**MOCKED, "mock_response": response}}
+
+
+def _checks_aliases() -> bool:
+    """Whether an alias that stands for no text is none, instead of an error wherever it is looked up."""
+    params = {"model": "openai/none", "api_key": "unused"}
+    router = Router(model_list=[{"model_name": "probe", "litellm_params": params}])
+    router.model_group_alias = {"probe": None}
+    try:
+        return _routed_names(router, "probe", {}) == ["probe"]
+    except TypeError:
+        return False
 
 
 def _owned(model_name: str, public_name: str, params: dict[str, str]) -> dict[str, object]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from upkeep.provider import Provider
 
 # what becomes of it is known at once: its provider answers nobody
-PATIENCE_IN_SECONDS = 0.1
+PATIENCE_IN_SECONDS = 0.25
 BY_NAME = {call.name: call for call in CALLS}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
@@ -14,7 +15,7 @@ from litellm.router_utils import fallback_event_handlers as handlers
 
 from tests.names.dice import DICE
 from tests.names.drawn import Seen
-from tests.names.release import core_class
+from tests.names.release import capabilities, core_class
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -50,10 +51,11 @@ class _Provider(CustomLLM):  # type: ignore[misc]  # litellm is not there where 
         return ModelResponse(model=deployment, choices=[{"message": message, "finish_reason": "stop"}])
 
 
-class _Walks:
+class Walks:
     """In place of the logger of litellm's fallback helpers: keeps the patch's one line, and costs nothing else."""
 
     def __init__(self) -> None:
+        """Begin with nothing walked."""
         self.walked: list[tuple[str, str, str]] = []
 
     def info(self, message: str, *arguments: object) -> None:
@@ -66,6 +68,7 @@ class _Walks:
             self.walked.append((name, key, fallback_type))
 
     def __getattr__(self, _: str) -> Callable[..., None]:
+        """Take any other call of a logger, and do nothing."""
         return lambda *_, **__: None
 
 
@@ -79,12 +82,16 @@ def runner(max_fallbacks: int) -> Iterator[Runner]:
     Yields:
         It.
     """
-    provider, walks = _Provider(), _Walks()
+    provider, walks = _Provider(), Walks()
     providers = [{"provider": "drawn", "custom_handler": provider}]
+    if capabilities().python_matcher:
+        pause, logs = (core_class(), "_time_to_sleep_before_retry"), handlers
+    else:
+        pause, logs = (import_module("litellm.router_rust.core"), "_sleep_seconds"), litellm._logging
     with (
-        patch.object(core_class(), "_time_to_sleep_before_retry", lambda *_, **__: 0),
+        patch.object(*pause, lambda *_, **__: 0),
         patch.object(litellm, "custom_provider_map", providers),
-        patch.object(handlers, "verbose_router_logger", walks),
+        patch.object(logs, "verbose_router_logger", walks),
     ):
         litellm.utils.custom_llm_setup()
         yield Runner(max_fallbacks, provider, walks)
@@ -93,7 +100,7 @@ def runner(max_fallbacks: int) -> Iterator[Runner]:
 class Runner:
     """Sends drawn requests to the installed litellm."""
 
-    def __init__(self, max_fallbacks: int, provider: _Provider, walks: _Walks) -> None:
+    def __init__(self, max_fallbacks: int, provider: _Provider, walks: Walks) -> None:
         """Take what the requests call, and what hears of the chains that the patch derives."""
         self.max_fallbacks, self._provider, self._walks = max_fallbacks, provider, walks
         self._made: list[tuple[Drawn, Router]] = []

@@ -27,14 +27,14 @@ from litellm.types.router import Deployment as RouterDeployment
 from litellm_patch.model.names import CATCH_ALL, Chains, Config, Deployment, Kind, Request, Rules, predict
 from tests.names.checks import check_the_answer, check_the_calls, check_the_error, check_the_teams, places_of
 from tests.names.choosing import pick
-from tests.names.release import capabilities, release
+from tests.names.release import capabilities, needs, release
 from tests.names.running import Run, behaviours_of, caller_of, entry_of, names_called, send
 from tests.names.world import build_router, model_entry
 from tests.names.worlds import FAILURES, World, group_of
 from upkeep.provider import HELD, Behaviour
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Mapping
 
     from litellm import Router
 
@@ -144,7 +144,7 @@ class LivingRouter(RuleBasedStateMachine):
     @precondition(lambda self: self.deployments)
     @rule(data=st.data(), changes=st.dictionaries(model_names, public_names, min_size=1, max_size=3))
     def change_while_a_request_is_under_way(self, data: st.DataObject, changes: dict[str, str]) -> None:
-        """When its deployment fails, what follows is looked up among what there is by then."""
+        """When its deployment fails, what follows is looked up among what there is by then, or was when it began."""
         deployment = data.draw(st.sampled_from(list(self.deployments.values())))
         names = st.sampled_from([name for name in (deployment.model_name, deployment.public_name) if name])
         self.fail_or_recover(group_of(deployment), data.draw(fates))
@@ -154,6 +154,7 @@ class LivingRouter(RuleBasedStateMachine):
             return
         self.provider.reset(behaviours_of(world))
         self.provider.released.clear()
+        taken = dict(self.deployments)
         try:
             task = self._do(_begin(self.router, world, self.provider))
             first = self.provider.hits[0].behaviour
@@ -162,7 +163,7 @@ class LivingRouter(RuleBasedStateMachine):
                 self.add_or_replace(model_name, public_name)
             if self.deployments:
                 self.delete(data)
-            world = self._world(world.request)
+            world = self._world(world.request, self.deployments if capabilities().follows_changes else taken)
             self.provider.reset(behaviours_of(world))
         finally:
             self.provider.released.set()
@@ -172,7 +173,7 @@ class LivingRouter(RuleBasedStateMachine):
         if first is Behaviour.ANSWER:
             assert (seen.error, seen.called) == (None, ())
             return
-        request = replace(world.request, failed=FAILURES[first], failed_at=self._known(held))
+        request = replace(world.request, failed=FAILURES[first], failed_at=self._known(held, world))
         outcome = predict(world.config, request, release(), self.rules_of_arm, world.failing, pick=pick(world.pick))
         check_the_calls(seen, outcome)
         check_the_answer(world, seen, outcome)
@@ -187,9 +188,10 @@ class LivingRouter(RuleBasedStateMachine):
         """Each Router registers itself with litellm for good."""
         litellm.logging_callback_manager._reset_all_callbacks()
 
-    def _known(self, model_name: str) -> str | None:
+    def _known(self, model_name: str, world: World) -> str | None:
         """The name of the deployment that failed, unless the Router finds it by its id and it is gone."""
-        return model_name if model_name in self.deployments or not release().tracks_attempts else None
+        there = any(deployment.model_name == model_name for deployment in world.config.deployments)
+        return model_name if there or not release().tracks_attempts else None
 
     def _set_chains(self, kind: Kind, entries: Chains) -> None:
         self._change(self.router.update_settings, **{kind.value: [dict(entry) for entry in entries]})
@@ -206,9 +208,10 @@ class LivingRouter(RuleBasedStateMachine):
         fitting = [Request(name, team) for name, team in (*there, *product(self.aliases, TEAMS)) if name]
         return st.sampled_from(fitting) | st.sampled_from(fitting) | any_request if fitting else any_request
 
-    def _world(self, request: Request) -> World:
-        config = Config(tuple(self.deployments.values()), self.aliases, self.chains)
-        fates = {name: self.fates.get(group_of(d), Behaviour.ANSWER) for name, d in self.deployments.items()}
+    def _world(self, request: Request, deployments: Mapping[str, Deployment] | None = None) -> World:
+        deployments = self.deployments if deployments is None else deployments
+        config = Config(tuple(deployments.values()), self.aliases, self.chains)
+        fates = {name: self.fates.get(group_of(d), Behaviour.ANSWER) for name, d in deployments.items()}
         return World(config, {name: fate for name, fate in fates.items() if fate is not Behaviour.ANSWER}, request)
 
     def _change(self, change: Callable[..., object], **arguments: Any) -> None:
@@ -260,6 +263,7 @@ async def test_the_model_follows_a_living_router(rules: Rules, provider: Provide
     assert met == {True, False}, "drawn lives show nothing unless some requests are answered and some are not"
 
 
+@needs("follows_changes")
 @pytest.mark.fix
 @pytest.mark.asyncio(loop_scope="session")
 async def test_a_request_is_taken_over_by_what_came_while_it_was_under_way(provider: Provider) -> None:

@@ -20,7 +20,7 @@ from tests.names.release import release
 from tests.names.sending import runner
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from tests.names.drawn import Drawn
@@ -33,6 +33,7 @@ WAYS_TO_CHOOSE = 6
 # without a record of attempts a circle is walked until the depth is used up, and the number of walks doubles with it
 MAX_FALLBACKS = 20 if release().tracks_attempts else 6
 FOUND_IN_VAIN = 0.02
+STOCK: dict[tuple[str, int], Seen] = {}
 PATIENCE_IN_SECONDS = 3600 if NIGHTLY else 300
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -64,7 +65,7 @@ async def test_a_request_that_stock_answers_is_answered_with_the_patch(
         for number, with_patch in enumerate(patched):
             world = draw(seed, number)
             picks = _picks(number)
-            for pick, stock, after in zip(picks, await sender.run(world, picks), with_patch, strict=True):
+            for pick, stock, after in zip(picks, await _once(sender, world, picks), with_patch, strict=True):
                 better += stock.answer is None and after.answer is not None
                 if stock.answer and not after.answer and _attempts(world, after) >= MAX_FALLBACKS:
                     excluded += 1  # as far as `max_fallbacks` reaches
@@ -85,6 +86,16 @@ def _picks(number: int) -> tuple[int, ...]:
     return tuple((number + further) % WAYS_TO_CHOOSE for further in range(PICKS))
 
 
+async def _once(sender: Runner, world: Drawn, picks: Sequence[int]) -> list[Seen]:
+    """What stock does in a world: the same each time that a mutant is judged in this process."""
+    missing = [pick for pick in picks if (repr(world), pick) not in STOCK]
+    if missing:
+        STOCK.update(
+            {(repr(world), pick): seen for pick, seen in zip(missing, await sender.run(world, missing), strict=True)}
+        )
+    return [STOCK[repr(world), pick] for pick in picks]
+
+
 async def _plain(sender: Runner, world: Drawn, pick: int, stock: Seen, after: Seen) -> Seen | None:
     """What stock does where the derived chains stand under the names that were sent, if they can."""
     if not after.walked:
@@ -92,8 +103,8 @@ async def _plain(sender: Runner, world: Drawn, pick: int, stock: Seen, after: Se
     calls = [called for called, _ in itertools.groupby(after.called)]
     if not release().tracks_attempts and len(set(calls)) < len(calls):
         return None  # on a circle a name finds one chain as it was sent and another at a hop
-    plain = written_out(world, after.walked, resumes_original=release().resumes_original)
-    return (await sender.run(plain, [pick]))[0] if plain else None
+    plain = written_out(world, after.walked, release())
+    return (await _once(sender, plain, [pick]))[0] if plain else None
 
 
 def _wrong(world: Drawn, stock: Seen, after: Seen, plain: Seen | None) -> Iterator[str]:

@@ -103,6 +103,11 @@ CIRCLE = replace(
     _world((A1, A2), {A1.model_name: "gpt-4.1", A2.model_name: "backup"}, "backup", "team-a"),
     behaviours={**DOWN, A2.model_name: Behaviour.ERROR},
 )
+ROUTED_BY_A_DEFAULT_OF_THE_ROUTER_S = World(
+    Config((GLOBAL, Deployment("other")), {"al": "nothing"}, default_fallbacks=("global",)),
+    {"global": Behaviour.ERROR},
+    Request("al", "team-a", chains={Kind.GENERAL: [{"nothing": ["other"]}]}),
+)
 PUBLIC_KEY = replace(_world((A1, GLOBAL), {"backup": "global"}, A1.model_name, "team-a"), behaviours=DOWN)
 UNREMEMBERED = replace(PUBLIC_KEY.request, remembered=False)
 TEAM_IN_THE_OTHER_BUCKET = replace(PUBLIC_KEY, bucket=Bucket.LITELLM_METADATA, request=UNREMEMBERED)
@@ -120,8 +125,13 @@ a_fifth = settings(of_the_profile, max_examples=max(10, of_the_profile.max_examp
 
 
 def _fates() -> dict[str, list[Behaviour]]:
-    """What this release knows how to recover from: a broken stream of messages is the client's, without its gate."""
+    """What this release knows how to recover from: a broken stream of messages is the client's, without its gate.
+
+    And what the model knows: where a stream forgets what was called before it, a gate at a hop is asked twice, by other
+    rules each time. `test_readers` and `test_what_stays` have the streams that are refused at once.
+    """
     gone = set() if capabilities().stream_gate else {("messages-stream", Behaviour.BREAK_EARLY)}
+    gone |= {("messages-stream", Behaviour.REFUSAL)} if release().streams_forget_attempts else set()
     return {call: [fate for fate in fates if (call, fate) not in gone] for call, fates in FATES.items()}
 
 
@@ -141,6 +151,7 @@ def _fates() -> dict[str, list[Behaviour]]:
 @example(world=ADMIN_AT_A_HOP)
 @example(world=BROKEN_TWICE)
 @example(world=CIRCLE)
+@example(world=ROUTED_BY_A_DEFAULT_OF_THE_ROUTER_S)
 @example(world=TEAM_IN_THE_OTHER_BUCKET)
 @example(world=ANOTHER_TEAM_IN_THE_OTHER_BUCKET)
 @of_the_profile

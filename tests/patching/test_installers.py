@@ -94,7 +94,7 @@ def test_what_an_installer_does_after_apply(tmp_path: Path, name: str) -> None:
     world.expect(0, "apply")
 
     installer("install", f"litellm=={NEWER}")
-    assert f"litellm {NEWER} is not supported" in world.expect(6, "status")
+    assert f"unsupported: litellm {NEWER} in {world.site}" in world.expect(6, "status")
     installer("install", f"litellm=={VERSION}")
     world.expect(3, "status")
     world.expect(0, "apply")

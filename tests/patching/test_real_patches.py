@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from pathlib import Path
 
 import pytest
 
-from litellm_patch.patching.ledger import load_ledger
+from litellm_patch.patching.files import sha256
+from litellm_patch.patching.ledger import load_ledger, load_toml
+from litellm_patch.wheels.wheel import REVISION
 
 PATCHES = Path(__file__).parents[2] / "patches"
 
@@ -54,3 +57,19 @@ def _check_mail(message: str, subject: str, without: frozenset[str] | set[str] =
     assert re.match(r"From [0-9a-f]{40} Mon Sep 17 00:00:00 2001\nFrom: .+ <.+@.+>\nDate: ", message)
     assert f"\nSubject: [PATCH] {subject}" in message
     assert [field for field in FIELDS if f"\n{field}: " not in message and field not in without] == []
+
+
+def test_a_patch_that_changes_gives_its_wheels_another_version() -> None:
+    """Else one version would stand for two wheels, and an index would serve the old one."""
+    revisions = load_toml(PATCHES / "revisions.toml")["revisions"]
+    now = {
+        path.relative_to(PATCHES).as_posix(): sha256(path.read_bytes())
+        for folder in (PATCHES, *(path for path in PATCHES.iterdir() if path.name == "matching"))
+        for path in folder.glob("*.patch")
+    }
+
+    assert [entry["number"] for entry in revisions] == list(range(1, len(revisions) + 1))
+    assert revisions[-1]["number"] == REVISION, "REVISION in wheels/wheel.py is the last one"
+    assert revisions[-1]["patches"] == now, "add a revision with these, and count REVISION up"
+    for old, new in itertools.pairwise(revisions):
+        assert old["patches"] != new["patches"]

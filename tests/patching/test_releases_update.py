@@ -14,7 +14,7 @@ import pytest
 from packaging.version import Version
 
 import litellm_patch
-from litellm_patch.errors import IndexFailureError, UnsupportedReleaseError
+from litellm_patch.errors import UnsupportedReleaseError, WheelError
 from litellm_patch.patching.apply import apply
 from litellm_patch.patching.ledger import Since
 from litellm_patch.wheels import index as index_module
@@ -151,7 +151,7 @@ def test_the_cooldown_ends_after_48_hours(project: Project) -> None:
     uploaded = at("2020-01-02T03:04:05")
     told: list[str] = []
     around = project.surroundings(uploaded + timedelta(hours=48, seconds=-2), told)
-    with pytest.raises(IndexFailureError, match="no release that the patches could serve"):
+    with pytest.raises(WheelError, match="no release that the patches could serve"):
         update(project.patches, around)
     assert len([line for line in told if "younger than 48 h" in line]) == 4
     with pytest.raises(UnsupportedReleaseError, match="younger than 48 h"):
@@ -408,7 +408,7 @@ def test_the_machines_certificates_are_trusted(monkeypatch: pytest.MonkeyPatch) 
         if name:
             expected = f"/certs/{name}"
             monkeypatch.setenv(name, expected)
-        with Index()._client("it", IndexFailureError) as client:
+        with Index()._client("it") as client:
             assert client.s.verify == expected
 
 

@@ -27,6 +27,8 @@ while [ $# -gt 0 ]; do
     --label) label=$2; shift ;;
     --title) title=$2; shift ;;
     --json) json=$2; shift ;;
+    --log-failed) json=log ;;
+    --body-file) body=$OLDPWD/$2; shift ;;
   esac
   shift
 done
@@ -35,8 +37,10 @@ case "$verb" in
     for file in "$label "*; do
       [ ! -e "$file" ] || { [ "$json" = title ] && echo "${file#"$label" }" || echo 1; }
     done ;;
-  "issue create") : > "$label $(echo "$title" | tr / _)" ;;
-  "issue close") rm "release-watch "* ;;
+  "issue create") cat "${body:-/dev/null}" > "$label $(echo "$title" | tr / _)" ;;
+  "issue edit") for file in nightly*; do cat "$body" > "$file"; done ;;
+  "issue close") rm -f "release-watch "* "nightly "* ;;
+  "run view") cat "$RUN/$json" ;;
 esac
 """
 
@@ -105,3 +109,53 @@ def test_it_is_asked_each_day() -> None:
     _, _, day_of_month, month, day_of_week = yaml.safe_load(text)[True]["schedule"][0]["cron"].split()
 
     assert (day_of_month, month, day_of_week) == ("*", "*", "*")
+
+
+def _night(folder: Path, jobs: str, log: str) -> dict[str, str]:
+    """Run the last job of the nightly workflow, and give the issues there are then, with their texts."""
+    for name in ("issues", "bin", "run"):
+        (folder / name).mkdir(exist_ok=True)
+    (folder / "bin" / "gh").write_text(GH)
+    (folder / "bin" / "gh").chmod(0o755)
+    (folder / "run" / "jobs").write_text(jobs)
+    (folder / "run" / "log").write_text(log)
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "nightly.yml").read_text(encoding="utf-8"))
+    (step,) = workflow["jobs"]["tell"]["steps"]
+    settings = {
+        "ISSUES": str(folder / "issues"),
+        "RUN": str(folder / "run"),
+        "URL": "https://example.com/1",
+        "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
+    }
+    subprocess.run(  # noqa: S603 - what the workflow says
+        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],  # noqa: S607 - as the runner does
+        cwd=folder,
+        env=os.environ | settings,
+        check=True,
+        capture_output=True,
+    )
+    return {path.name: path.read_text() for path in (folder / "issues").iterdir()}
+
+
+def test_a_night_that_fails_has_one_issue_until_it_passes(tmp_path: Path) -> None:
+    assert _night(tmp_path, "", "") == {}
+
+    ((title, text),) = _night(tmp_path, "All releases (3/45)\n", "x\tlitellm 1.98.1 failed: 1 test\n").items()
+    assert title == "nightly nightly: 1 job(s) failed, first All releases (3_45)"
+    assert "- All releases (3/45)" in text
+    assert "litellm 1.98.1 failed: 1 test" in text
+
+    ((_, text),) = _night(tmp_path, "All releases (3/45)\nmutants\n", "nothing to see\n").items()
+    assert "- mutants" in text
+    assert "none found: see the logs" in text
+    assert _night(tmp_path, "", "") == {}
+
+
+def test_every_job_of_the_night_is_told() -> None:
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "nightly.yml").read_text(encoding="utf-8"))["jobs"]
+    needed = {job for name in jobs for job in jobs[name].get("needs", []) if name != "tell"} | set(
+        jobs["tell"]["needs"]
+    )
+
+    assert {"plan", "mutants"} | set(jobs["tell"]["needs"]) >= set(jobs) - {"tell"}
+    assert needed

@@ -213,7 +213,7 @@ def test_a_second_time_changes_nothing(shop: Shop) -> None:
 
 def test_what_is_in_the_way_is_replaced_only_by_force(shop: Shop) -> None:
     shop.made.write_bytes(b"mine")
-    assert f"{shop.made} exists, with other bytes; " in shop.expect(1, shop.stock)
+    assert f"{shop.made} already exists with different content; " in shop.expect(1, shop.stock)
     assert "written: " in shop.expect(0, shop.stock, "--force")
     readable(shop.made.read_bytes())
 

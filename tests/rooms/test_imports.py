@@ -17,7 +17,21 @@ SCRIPTS = ROOT / "scripts"
 SOURCES = sorted(path for path in (*SCRIPTS.rglob("*.py"), *(ROOT / "tests").rglob("*.py")))
 # from the top of the house to its floor: a room imports itself and those after it
 SHIPPED = ("cli", "commands", "doctor", "model", "wheels", "patching", "output", "errors")
-KEPT = ("port", "upstream", "pictures", "demo", "bench", "mutants", "proxy", "cells", "releases", "proof", "provider")
+KEPT = (
+    "release",
+    "port",
+    "upstream",
+    "pictures",
+    "demo",
+    "bench",
+    "mutants",
+    "proxy",
+    "cells",
+    "releases",
+    "compiled",
+    "proof",
+    "provider",
+)
 
 
 def imported(path: Path) -> Iterator[str]:
@@ -97,7 +111,7 @@ def test_two_names_are_on_the_import_path_and_tests() -> None:
 def test_the_tool_stays_small() -> None:
     """What an operator runs can be read in a day."""
     lines = sum(len(path.read_bytes().splitlines()) for path in (SCRIPTS / "litellm_patch").rglob("*.py"))
-    assert lines <= 6_000
+    assert lines <= 6_500
 
 
 def test_no_two_classes_have_one_name() -> None:

@@ -85,14 +85,6 @@ def for_each(  # noqa: PLR0913 - one argument an option
 ) -> None:
     """Do something to each target, whatever happens to the others, and end with the worst exit code.
 
-    Args:
-        ctx: The command's context, which ends here.
-        targets: What the user named.
-        verb: What to do to one litellm.
-        every: Whether a target may hold several.
-        as_json: Whether a script reads the output.
-        quiet: Whether nobody does.
-
     Raises:
         UsageError: There are several targets without ``--all``.
     """

@@ -50,9 +50,6 @@ def requests_of(settings: Settings, release: Routing) -> tuple[Reach, ...]:
     """Every request that routing can serve: names and callers.
 
     A wildcard stands for one name. A team is named only where its own deployments or names make a difference.
-
-    Returns:
-        The requests, in the order of the model list.
     """
     common = _common_names(settings.config)
     return (
@@ -132,12 +129,7 @@ def _example(name: str) -> str:
 
 
 def caller_words(team_id: str | None, *, admin: bool) -> str:
-    """Say who a caller is.
-
-    Args:
-        team_id: the caller's team, or nothing.
-        admin: whether it is a proxy admin.
-    """
+    """Say who a caller is."""
     if team_id:
         return f"team {team_id}"
     return "a proxy admin" if admin else "callers without a team of their own"
@@ -147,9 +139,6 @@ def describe(reaches: Iterable[Reach]) -> str:
     """Say which requests, and not more than a few.
 
     Those that come by another chain are told only where no other request does, and no internal name is.
-
-    Returns:
-        Their names and teams, in words if there are none.
     """
     found = list(reaches)
     if not found:

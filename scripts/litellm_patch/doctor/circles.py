@@ -26,12 +26,7 @@ class Circles:
     reached: Reached
 
     def of(self, kind: Kind, index: int) -> tuple[str, ...]:
-        """The keys on the way from a chain back to itself, empty if none.
-
-        Args:
-            kind: the list that the chain is in.
-            index: where it is in there.
-        """
+        """The keys on the way from a chain back to itself, empty if none."""
         came_from: dict[int, int] = {}
         edge = deque([index])
         while edge and index not in came_from:

@@ -29,12 +29,6 @@ _ODD = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, Rec
 def read_configuration(path: Path) -> tuple[Mapping[object, Any], tuple[str, ...]]:
     """Read a configuration file and put what it includes into it: lists are extended, all else is replaced.
 
-    Args:
-        path: the file that the proxy is started with.
-
-    Returns:
-        The configuration, and remarks about the files.
-
     Raises:
         ConfigurationError: a file is no YAML, no mapping, or includes one that is not there; names the file and the
             line, never what stands there.

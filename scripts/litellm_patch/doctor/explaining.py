@@ -56,13 +56,7 @@ class Explanation:
 
 
 def explain(settings: Settings, release: Routing, request: Request) -> Explanation:
-    """Walk a request through routing and the lookup of its chain, for the case that whatever serves it fails.
-
-    Args:
-        settings: the configuration.
-        release: how the release routes and matches.
-        request: the name and the caller.
-    """
+    """Walk a request through routing and the lookup of its chain, for the case that whatever serves it fails."""
     served = tuple(dict.fromkeys(d.model_name for d in routed(settings.config, request, release)))
     return Explanation(
         request,

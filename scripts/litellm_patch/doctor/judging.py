@@ -87,15 +87,7 @@ class Judgement:
 
 
 def judge(settings: Settings, release: Routing) -> tuple[Judgement, ...]:
-    """Judge every chain of a configuration.
-
-    Args:
-        settings: the configuration.
-        release: how the release routes and matches.
-
-    Returns:
-        One judgement a chain, in the order of the lists.
-    """
+    """Judge every chain of a configuration."""
     return _Judge(settings, release).judgements()
 
 

@@ -89,9 +89,6 @@ class Rescue:
 def read_log(stream: BinaryIO) -> Tally:
     """Count the failed lookups in a log, line by line; an error that a log repeats is counted each time.
 
-    Args:
-        stream: the log, which may be compressed by gzip or zstd.
-
     Raises:
         ConfigurationError: it is compressed, and damaged or cut.
         MissingLibraryError: it is compressed by zstd, which needs Python 3.14 or a library.
@@ -179,11 +176,6 @@ def _is_text(line: bytes) -> bool:
 
 def rescues(settings: Settings, release: Routing, name: str) -> tuple[Rescue, ...]:
     """The chains that a failed lookup would have found with the patch, by who the caller may have been.
-
-    Args:
-        settings: the configuration.
-        release: how the release routes and matches.
-        name: the model group of the error.
 
     Returns:
         The chains, each with the team that it is for; those that every caller finds have none.

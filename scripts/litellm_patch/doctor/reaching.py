@@ -48,24 +48,11 @@ class Reached:
         return requests_of(self.settings, self.release)
 
     def by(self, rules: Rules, kind: Kind, index: int) -> tuple[Reach, ...]:
-        """The requests that reach a chain.
-
-        Args:
-            rules: whose rules.
-            kind: the list that it is in.
-            index: where it is in there.
-
-        Returns:
-            The requests, in the order of the model list.
-        """
+        """The requests that reach a chain."""
         return tuple(self._found[rules].get((kind, index), ()))
 
     def entry_of(self, kind: Kind, key: str) -> int:
-        """Which chain of a list a lookup name finds.
-
-        Returns:
-            Where the chain is in there.
-        """
+        """Which chain of a list a lookup name finds."""
         if key == CATCH_ALL:
             return self.config.index(kind).catch_alls[-1]
         _, place = find_chain(self._marked, kind, (key,), self.release)

@@ -95,13 +95,6 @@ class Answer:
 def read_running(url: str, key: str | None) -> tuple[Settings, str | None]:
     """Read the settings of a running proxy.
 
-    Args:
-        url: its root.
-        key: a key that may see them.
-
-    Returns:
-        The settings, and its release if it tells.
-
     Raises:
         LitellmPatchError: it cannot be asked, or its answers are not a proxy's.
     """
@@ -138,12 +131,7 @@ def report_request(proxy: ProxyConfig, request: Request) -> Answer:
 
 
 def report_log(proxy: ProxyConfig | None, tally: Tally) -> Answer:
-    """Say what a log holds and, if the configuration is known, which chain would have helped.
-
-    Args:
-        proxy: the proxy that wrote it, if its configuration was given.
-        tally: what was counted.
-    """
+    """Say what a log holds and, if the configuration is known, which chain would have helped."""
     helpers = {name: rescues(proxy.settings, proxy.release, name) if proxy else () for name in tally.groups}
     end = f"{tally.groups.total() + tally.others} failed lookup(s) in {tally.lines} line(s)"
     end += f", {tally.broken} of them broken and skipped" if tally.broken else ""
@@ -168,10 +156,6 @@ def report_log(proxy: ProxyConfig | None, tally: Tally) -> Answer:
 
 def report_verification(proxy: ProxyConfig, python: Path) -> tuple[Answer, int]:
     """Judge every chain, and compare the model's word with a real Router's.
-
-    Args:
-        proxy: the proxy.
-        python: an interpreter that has its litellm.
 
     Returns:
         What each chain is worth and where the Router did something else, and for how many requests it did.

@@ -50,12 +50,7 @@ class Settings:
     checks_access: bool = False
 
     def also(self, remarks: Sequence[str], *, complete: bool = True) -> Settings:
-        """The same, with what was seen before these settings were read.
-
-        Args:
-            remarks: remarks that go before the others.
-            complete: whether all deployments were seen.
-        """
+        """The same, with what was seen before these settings were read."""
         return replace(self, remarks=(*remarks, *self.remarks), complete=self.complete and complete)
 
 
@@ -156,7 +151,7 @@ class _Reader:
             section = whole.get(place[:-1]) if place else whole
             for key in (*keys, "model_group_alias"):
                 if isinstance(section, Mapping) and section.get(key):
-                    self.remarks.append(f"{place}{key} is not read by LiteLLM: it belongs into {ROUTER}")
+                    self.remarks.append(f"{place}{key} is not read by LiteLLM: it belongs in {ROUTER}")
 
     def aliases(self, raw: object) -> Mapping[str, str]:
         place, found, unserved = f"{ROUTER}.model_group_alias", {}, []

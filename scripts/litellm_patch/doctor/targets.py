@@ -45,12 +45,7 @@ class Names:
     requests: tuple[Reach, ...]
 
     def target(self, name: str, reaches: Iterable[Reach]) -> ChainTarget:
-        """Who of those that reach a chain cannot be served by a target of it.
-
-        Args:
-            name: the target.
-            reaches: the requests that reach the chain.
-        """
+        """Who of those that reach a chain cannot be served by a target of it."""
         callers = dict.fromkeys((reach.team_id, reach.admin) for reach in reaches)
         if not self.settings.complete and not self.known(name):
             return ChainTarget(name, ())

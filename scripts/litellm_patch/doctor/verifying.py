@@ -105,9 +105,6 @@ def verify(
 def python_of(target: Path) -> Path:
     """The interpreter of a target.
 
-    Args:
-        target: a virtual or conda environment, or an interpreter.
-
     Raises:
         VerificationError: there is none.
     """

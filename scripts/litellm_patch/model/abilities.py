@@ -20,6 +20,11 @@ SINCE: Mapping[str, str] = {
     "resumes_original": "1.104.0",
     "gates_skip_attempted": "1.104.0",
     "team_wildcard_first": "1.108.4",
+    "context_window_falls_through": "1.110.0",
+    "admin_by_first_name": "1.110.0",
+    "streams_forget_attempts": "1.110.0",
+    "original_in_any_bucket": "1.110.0",
+    "own_lists_route": "1.110.0",
 }
 """Ability -> the first release that has it; all later ones keep it. ``tests/names`` holds this against each release."""
 
@@ -73,9 +78,6 @@ def release_at(version: Version, names: Iterable[str]) -> Routing:
         version: the release; what the table says of the nearest one before is taken for any other.
         names: the bare names whose provider may have to be inferred: LiteLLM does it by its list of models, here the
             beginning of the name decides.
-
-    Returns:
-        What the model needs to know.
     """
     inferred = {}
     if version >= Version(PREFIXED_KEYS_SINCE):

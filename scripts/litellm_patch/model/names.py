@@ -19,6 +19,7 @@ from enum import Enum
 from typing import Any, TypeVar
 
 CATCH_ALL = "*"
+_Walked = tuple["Kind", str | None, tuple[str, ...] | None]
 
 
 class Rules(Enum):
@@ -71,6 +72,11 @@ class Routing:
         refusals_fall_back: a safeguard refusal is an error where a chain can recover it; else it is always delivered.
         gates_skip_attempted: an answer that was cut or refused is delivered if its chain holds only targets that the
             request has called already.
+        context_window_falls_through: only without a chain there, the general or the client-side list is asked.
+        admin_by_first_name: such an admin is held to the name that was sent first, at a hop as well.
+        streams_forget_attempts: a stream that broke falls back without the record of what was called before it.
+        own_lists_route: what a name is routed to for a derivation goes by the lists that the request brings along.
+        original_in_any_bucket: a hop knows the original request's name whatever bucket the caller's metadata are in.
         providers: provider names that are stripped from a model group before its key is looked up.
         inferred: bare model groups that match a key with their provider before them, and that provider.
     """
@@ -84,6 +90,11 @@ class Routing:
     default_knows_teams: bool
     refusals_fall_back: bool
     gates_skip_attempted: bool
+    context_window_falls_through: bool = False
+    admin_by_first_name: bool = False
+    streams_forget_attempts: bool = False
+    original_in_any_bucket: bool = False
+    own_lists_route: bool = False
     providers: frozenset[str] = frozenset({"openai", "azure", "anthropic"})
     inferred: Mapping[str, str] = field(default_factory=dict)
 
@@ -268,6 +279,7 @@ class Request:
             bucket that is not the call's own: the Router notes the name in the one and looks for it in the other.
         failed: how its first call failed, if it has: it was routed by what the configuration was then.
         failed_at: the internal name of the deployment that failed then, if the Router still knows it.
+        sent: at a hop, the name that was sent first, if an admin is held to that.
     """
 
     model: str
@@ -278,6 +290,7 @@ class Request:
     remembered: bool = True
     failed: Failure | None = None
     failed_at: str | None = None
+    sent: str | None = None
 
 
 def routed(config: Config, request: Request, release: Routing) -> tuple[Deployment, ...]:
@@ -290,7 +303,7 @@ def routed(config: Config, request: Request, release: Routing) -> tuple[Deployme
     """
     if config.routes[0] is not release:
         config.routes[:] = [release, {}, {}]
-    key = (request.model, request.team_id, request.admin)
+    key = (request.model, request.team_id, request.admin, request.sent)
     known: dict[object, tuple[Deployment, ...]] = config.routes[1]
     if key not in known:
         known[key] = _routed(config, request, release)
@@ -332,7 +345,8 @@ def _serving(config: Config, request: Request, name: str, release: Routing) -> t
 def _usable(found: tuple[Deployment, ...], request: Request, release: Routing) -> tuple[Deployment, ...]:
     """Those that the caller may use: its team's and nobody's, and for an admin one team's with the very name sent."""
     if release.admin_across_teams and request.admin and request.team_id is None:
-        requested = [d for d in found if d.team_id is not None and request.model in {d.model_name, d.public_name}]
+        name = request.sent or request.model
+        requested = [d for d in found if d.team_id is not None and name in {d.model_name, d.public_name}]
         if len(requested) == len(found):
             return found if len({d.team_id for d in found}) == 1 else ()
     return tuple(d for d in found if d.usable_by(request.team_id))
@@ -380,7 +394,7 @@ def derived_names(config: Config, request: Request, release: Routing, failed_at:
     """
     served = routed(config, request, release)
     known = config.routes[2]
-    key = (request.model, request.team_id, request.admin, failed_at)
+    key = (request.model, request.team_id, request.admin, request.sent, failed_at)
     if key not in known:
         known[key] = _derived_names(config, request, served, failed_at)
     return known[key]  # type: ignore[no-any-return]
@@ -431,20 +445,27 @@ def find_request_chain(
 ) -> tuple[str | None, tuple[str, ...] | None]:
     """The chain that a request walks when its first call has failed.
 
-    Args:
-        config: the Router's configuration.
-        request: the caller's name and team.
-        kind: which of the three lists.
-        release: how this release routes and matches.
-        rules: whose rules say which names find a chain.
-
     Returns:
         The name that found it (``*`` for the catch-all), and the targets, or a pair of ``None``.
     """
     served = routed(config, request, release)
     failure = FailedCall(request, served[0].model_name if served else None)
-    found = find_chain(config, kind, (request.model,), release)
-    return found if rules is Rules.UPSTREAM else with_derived_chain(config, kind, release, failure, found)
+    return _walked(config, kind, release, rules, failure)[1:]
+
+
+def _walked(config: Config, kind: Kind, release: Routing, rules: Rules, failure: FailedCall) -> _Walked:
+    """The list that a failed call is looked up in at last, the name that found a chain there, and all targets."""
+    client_side = failure.request.targets
+    if client_side is not None and kind is not Kind.CONTEXT_WINDOW:
+        return kind, None, client_side
+    stock = find_chain(config, kind, failure.names, release)
+    key, targets = with_derived_chain(config, kind, release, failure, stock) if rules is Rules.CONTRACT else stock
+    if kind is not Kind.CONTEXT_WINDOW or not release.context_window_falls_through or stock[0] is not None:
+        return kind, key, targets
+    if key is None:
+        return _walked(config, Kind.GENERAL, release, rules, failure)
+    behind = find_chain(config, Kind.GENERAL, failure.names, release)[1] if client_side is None else client_side
+    return kind, key, (*(targets or ()), *(target for target in behind or () if target not in (targets or ())))
 
 
 @dataclass(frozen=True)
@@ -457,6 +478,7 @@ class FailedCall:
         original: the request as the caller sent it, where the release knows that of a hop.
         attempted: the targets in the request's record of attempts.
         is_hop: whether a chain led here.
+        routed_by: what routes it, if that has other lists than the chains are in: routing reads the Router's own.
     """
 
     request: Request
@@ -464,6 +486,12 @@ class FailedCall:
     original: Request | None = None
     attempted: AbstractSet[str] = frozenset()
     is_hop: bool = False
+    routed_by: Config | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What stock looks its chain up by."""
+        return (self.request.model, *((self.original.model,) if self.original else ()))
 
     def may_try(self, config: Config, targets: Sequence[str]) -> bool:
         """Whether one of the targets is still to try."""
@@ -507,7 +535,7 @@ def _derived_chains(
 ) -> list[tuple[str, tuple[str, ...]]]:
     """The chains that the derived names of a lookup group have of their own, with a target still to try."""
     chains = []
-    for name in derived_names(config, group, release, failure.deployment):
+    for name in derived_names(failure.routed_by or config, group, release, failure.deployment):
         key, targets = find_chain(config, kind, (name,), release)
         came_through = failure.is_hop and not release.tracks_attempts and failure.request.model in (targets or ())
         if key not in {None, CATCH_ALL} and targets and failure.may_try(config, targets) and not came_through:
@@ -578,14 +606,6 @@ def predict(  # noqa: PLR0913 - each of them changes what happens
 ) -> Outcome:
     """What a request does, fallbacks included.
 
-    Args:
-        config: the Router's configuration.
-        request: what the caller sent.
-        release: how this release routes, matches and walks.
-        rules: whose rules say which names find a chain.
-        failing: the ids of the deployments that fail, and how.
-        pick: the choice among several; without one, whoever answers is chosen.
-
     Returns:
         Who answers, and which model groups were called on the way.
     """
@@ -622,6 +642,8 @@ class _Walk:
         """What became of the request, when its own walk has ended."""
         while isinstance(result, _BrokenStream):
             # the walk took it for an answer; whoever reads it falls back from where it came from
+            if self.release.streams_forget_attempts:
+                self.attempted.clear()
             result = self.fall_back(result.model, result.depth, Kind.GENERAL, result.deployment)
         return Outcome(result, tuple(self.called), tuple(self.lookups), tuple(self.delivered), tuple(self.hit))
 
@@ -646,12 +668,13 @@ class _Walk:
 
     def fall_back(self, model: str, depth: int, kind: Kind, deployment: str | None) -> frozenset[str] | _BrokenStream:
         """Walk the chain of a model group that failed."""
-        if self.request.targets is not None:
-            return self.walk(model, self.request.targets, depth)
-        if not self.configured(kind):
+        client_side = self.request.targets is not None
+        if not self.configured(kind) or (client_side and not self.release.context_window_falls_through):
             kind = Kind.GENERAL
-        key, targets = self.chain(model, kind, depth, deployment)
-        self.lookups.append(Lookup(model, kind, key))
+        failure = self.failed_call(model, depth, deployment)
+        kind, key, targets = _walked(self.lists(), kind, self.release, self.rules, failure)
+        if not client_side or kind is Kind.CONTEXT_WINDOW:
+            self.lookups.append(Lookup(model, kind, key))
         return self.walk(model, targets or (), depth)
 
     def walk(self, failed: str, targets: Sequence[str], depth: int) -> frozenset[str] | _BrokenStream:
@@ -681,37 +704,30 @@ class _Walk:
 
     def promising(self, model: str, kind: Kind, depth: int, deployment: str | None) -> bool:
         """Whether stock finds a chain and, where the release looks, a target not called yet; or a derived one fires."""
-        found = self.found(model, kind)
+        failure = self.failed_call(model, depth, deployment)
+        found = find_chain(self.lists(), kind, failure.names, self.release)
         if found[1] is not None and (
             depth == 0 or not self.release.gates_skip_attempted or not self.attempted.issuperset(found[1])
         ):
             return True
-        return self.chain(model, kind, depth, deployment) != found
+        derives = self.rules is Rules.CONTRACT
+        return derives and with_derived_chain(self.lists(), kind, self.release, failure, found) != found
 
     def configured(self, kind: Kind) -> bool:
         """Whether there is such a list: one that the request brings along counts even if it is empty."""
         return kind in self.request.chains or bool(self.config.chains.get(kind))
 
-    def chain(
-        self, model: str, kind: Kind, depth: int, deployment: str | None
-    ) -> tuple[str | None, tuple[str, ...] | None]:
-        """The chain that a model group's failure leads to."""
-        found = self.found(model, kind)
-        if self.rules is Rules.UPSTREAM:
-            return found
+    def failed_call(self, model: str, depth: int, deployment: str | None) -> FailedCall:
+        """A call of a model group that failed, as the Router knows it then."""
         attempted = self.attempted if self.release.tracks_attempts and depth > 0 else frozenset[str]()
         original = self.request if self.resumes(model) else None
-        failure = FailedCall(self.hop(model), deployment, original, attempted, is_hop=depth > 0)
-        return with_derived_chain(self.lists(), kind, self.release, failure, found)
-
-    def found(self, model: str, kind: Kind) -> tuple[str | None, tuple[str, ...] | None]:
-        """The chain that stock finds: the model group's and, where the release does that, the request's."""
-        names = (model, self.request.model) if self.resumes(model) else (model,)
-        return find_chain(self.lists(), kind, names, self.release)
+        routes = self.lists() if self.release.own_lists_route else self.config
+        return FailedCall(self.hop(model), deployment, original, attempted, is_hop=depth > 0, routed_by=routes)
 
     def resumes(self, model: str) -> bool:
         """Whether a hop is looked up by the name of the original request as well."""
-        return self.release.resumes_original and self.request.remembered and model != self.request.model
+        known = self.request.remembered or self.release.original_in_any_bucket
+        return self.release.resumes_original and known and model != self.request.model
 
     def lists(self) -> Config:
         """The configuration with the lists that the request brings along."""
@@ -723,5 +739,6 @@ class _Walk:
     def hop(self, model: str) -> Request:
         """The request as a fallback sends it on."""
         if model not in self.hops:
-            self.hops[model] = Request(**vars(self.request) | {"model": model})
+            sent = self.request.model if self.release.admin_by_first_name and model != self.request.model else None
+            self.hops[model] = Request(**vars(self.request) | {"model": model, "sent": sent})
         return self.hops[model]

@@ -17,7 +17,7 @@ from litellm_patch.errors import (
 from litellm_patch.patching.files import sha256
 from litellm_patch.patching.finding import Target, find_target
 from litellm_patch.patching.judging import State, read_tree
-from litellm_patch.patching.ledger import is_patched_wheel
+from litellm_patch.patching.ledger import ABSENT, is_patched_wheel
 from litellm_patch.patching.locking import lock
 from litellm_patch.patching.record import Marker
 from litellm_patch.patching.replacing import remove_bytecode, replace_files, sweep
@@ -74,9 +74,6 @@ def apply(folder: Path, ledger: Ledger, option: str | None = None, *, dry: bool 
         option: An optional patch to apply as well; one that is in already stays, named or not.
         dry: Change nothing, and give what would be.
 
-    Returns:
-        What was changed; nothing, if the patch was applied already.
-
     Raises:
         LitellmPatchError: Why the patch was refused; nothing was changed, except after a `RollbackError`.
         OSError: A file cannot be read; nothing was changed.
@@ -91,9 +88,6 @@ def revert(folder: Path, ledger: Ledger, *, dry: bool = False) -> Change:
         folder: What `find_target` takes.
         ledger: The releases that are supported.
         dry: Change nothing, and give what would be.
-
-    Returns:
-        What was changed; nothing, if the patch was not applied.
 
     Raises:
         LitellmPatchError: Why it was refused; nothing was changed, except after a `RollbackError`.
@@ -165,7 +159,9 @@ def _plan(target: Target, series: Sequence[Step], tree: Tree, goal: State) -> di
         for file in tree.files
     }
     changes: dict[Path, bytes | None] = {
-        file.path: wanted[file.image.path] for file in tree.files if wanted[file.image.path] != file.data
+        file.path: None if reverse and file.image.pre_image == ABSENT else wanted[file.image.path]
+        for file in tree.files
+        if wanted[file.image.path] != (file.data or b"")
     }
     marker = None if reverse or tree.record is None else _marker(series, tree)
     record = tree.with_record(wanted, marker)

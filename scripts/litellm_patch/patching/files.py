@@ -22,10 +22,6 @@ def sha256(data: bytes) -> str:
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file beside its place and rename it.
 
-    Args:
-        path: The file, which need not exist.
-        data: Its content.
-
     Raises:
         OSError: The file cannot be written; what was there is as it was.
     """

@@ -94,9 +94,6 @@ def search(place: Path, *, every: bool = False) -> Search:
             or `--target` folder, a litellm package, or a folder that contains such things, however deep.
         every: Whether an environment is searched for others in it as well.
 
-    Returns:
-        What was found; the refusal says why nothing was.
-
     Raises:
         TargetError: The place is no folder, interpreter or executable.
     """

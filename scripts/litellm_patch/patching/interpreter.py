@@ -20,19 +20,12 @@ _ASK = ("-I", "-S", "-c", "import site; print(*site.getsitepackages(), site.getu
 
 
 def is_environment(folder: Path) -> bool:
-    """Tell whether a folder is a virtual or a conda environment.
-
-    Returns:
-        Whether it has what marks one.
-    """
+    """Tell whether a folder is a virtual or a conda environment."""
     return any((folder / marker).exists() for marker in ENVIRONMENT_MARKERS)
 
 
 def is_interpreter(path: Path) -> bool:
     """Tell whether a file is a Python, by its name: any other program must not be started.
-
-    Args:
-        path: The file; a link to one is as good.
 
     Returns:
         Whether `places_of` may be asked.
@@ -62,9 +55,6 @@ def interpreter_behind(path: Path) -> Path | None:
 
 def places_of(python: Path) -> list[Path]:
     """Tell where an interpreter's packages are.
-
-    Args:
-        python: The interpreter, under the name that it is called by.
 
     Returns:
         The environment that it belongs to; for one outside of any, its folders for packages, which need not exist.

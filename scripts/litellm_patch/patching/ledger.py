@@ -266,7 +266,7 @@ class Ledger:
 
         Raises:
             DeniedReleaseError: The release must not be used.
-            FixedUpstreamError: The release has the fix of its own.
+            FixedUpstreamError: Upstream has fixed the release.
             UnsupportedReleaseError: The release is not in the ledger; names the nearest that are.
         """
         if is_patched_wheel(version):
@@ -317,14 +317,7 @@ class Ledger:
 
 
 def is_patched_wheel(version: Version) -> bool:
-    """Tell a wheel that `litellm-patch wheel` made from upstream's.
-
-    Args:
-        version: The version that a wheel or an installation states.
-
-    Returns:
-        Whether its local version is that of a patched wheel.
-    """
+    """Tell a wheel that `litellm-patch wheel` made from upstream's."""
     return version.local is not None and version.local.startswith(f"{WHEEL_LABEL}.")
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from unidiff.patch import Hunk as ParsedHunk
 
-_SAFE_PATH = re.compile(r"litellm(/(?!\.{1,2}(/|$))[\w.+-]+)+", re.ASCII)
+_SAFE_PATH = re.compile(r"litellm(-rust)?(/(?!\.{1,2}(/|$))[\w.+-]+)+", re.ASCII)
 _AFTER_HUNK = re.compile(r"$|@@ |diff |--- [a/]|-- $|\\")
 _MEND = "restore the patch from its repository, or reinstall litellm-patch"
 
@@ -38,7 +38,7 @@ class Hunk:
 
 @dataclass(frozen=True)
 class FilePatch:
-    """All hunks of one file, in file order."""
+    """All hunks of one file, in file order; a file that the patch adds has one, with nothing before it."""
 
     path: str
     hunks: tuple[Hunk, ...]
@@ -50,9 +50,6 @@ class FilePatch:
             data: The whole file, with LF line ends.
             offsets: For each hunk, how many lines away from its header it sits. The same numbers serve both ways.
             reverse: Undo the hunks instead.
-
-        Returns:
-            The whole file with the hunks applied, or undone.
 
         Raises:
             PatchError: The number of offsets is wrong, or a line is not what the patch says.
@@ -81,13 +78,13 @@ def is_safe_path(path: str) -> bool:
         path: A path as in a patch, without `a/` or `b/`.
 
     Returns:
-        True for `litellm/...` of plain names, without `..`, backslash or anything absolute.
+        True for `litellm/...` and `litellm-rust/...` of plain names, without `..`, backslash or anything absolute.
     """
     return _SAFE_PATH.fullmatch(path) is not None
 
 
 def parse_patch(data: bytes, name: str) -> dict[str, FilePatch]:
-    """Parse a patch that only modifies files of the package.
+    """Parse a patch that only modifies files of the package and of its sources, or adds files to them.
 
     Args:
         data: The content of the `.patch` file, a plain diff or `git format-patch` output.
@@ -97,7 +94,7 @@ def parse_patch(data: bytes, name: str) -> dict[str, FilePatch]:
         One `FilePatch` a file, by path without `a/` or `b/`, in the order of the patch.
 
     Raises:
-        PatchError: The patch cannot be parsed, leaves the package, or does anything but modify files.
+        PatchError: The patch cannot be parsed, leaves the package, or does anything but modify and add files.
     """
     if b"\r\n" in data:
         raise PatchError(f"{name} has CRLF line ends, expected LF", "check it out again with eol=lf")
@@ -109,18 +106,23 @@ def parse_patch(data: bytes, name: str) -> dict[str, FilePatch]:
     lines = [*text.split("\n"), ""]
     files: dict[str, FilePatch] = {}
     for part in parsed:
-        path = part.source_file.removeprefix("a/")
-        if (part.source_file, part.target_file) != (f"a/{path}", f"b/{path}") or not is_safe_path(path):
+        path = part.target_file.removeprefix("b/")
+        is_new = part.source_file == "/dev/null"
+        pair = (part.source_file if is_new else f"a/{path}", f"b/{path}")
+        if (part.source_file, part.target_file) != pair or not is_safe_path(path):
             raise PatchError(
                 f"{name}: {part.source_file} -> {part.target_file} is not a change of one file below a/litellm/", _MEND
             )
-        if not part or part.source_mode != part.target_mode or path in files:
+        modes = (None, "100644") if is_new else (part.source_mode, part.source_mode)
+        if not part or (part.source_mode, part.target_mode) != modes or path in files:
             raise PatchError(f"{name}: {path} must be changed once, by hunks only", _MEND)
         for hunk in part:  # unidiff would drop lines that its header does not count
             end = max(line.diff_line_no or 0 for line in hunk)
             if not _AFTER_HUNK.match(lines[end]):
                 raise PatchError(f"{name}: line {end + 1} belongs to no hunk: {lines[end]!r}", _MEND)
         files[path] = FilePatch(path, tuple(_hunk(hunk) for hunk in part))
+        if is_new and (len(part) != 1 or files[path].hunks[0].before):
+            raise PatchError(f"{name}: {path} is new, and must be added by one hunk", _MEND)
     if not files:
         raise PatchError(f"{name} changes no file", _MEND)
     return files
@@ -150,13 +152,6 @@ def _hunk(parsed: ParsedHunk) -> Hunk:
 
 def split_lines(data: bytes, path: str) -> list[bytes]:
     """Split a file at LF only: bytes.splitlines would also split at a lone CR.
-
-    Args:
-        data: The whole file.
-        path: What to call it in errors.
-
-    Returns:
-        Its lines, each with its LF.
 
     Raises:
         PatchError: The file has CRLF line ends.

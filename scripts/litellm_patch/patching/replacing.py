@@ -67,9 +67,6 @@ def replace_files(changes: Mapping[Path, bytes | None]) -> None:
 def sweep(folders: Iterable[Path]) -> bool:
     """Remove what a killed process left behind; only for whoever holds the target's lock.
 
-    Args:
-        folders: The folders that a patch touches.
-
     Raises:
         OSError: Something cannot be removed.
     """
@@ -81,9 +78,6 @@ def sweep(folders: Iterable[Path]) -> bool:
 
 def remove_bytecode(paths: Iterable[Path]) -> None:
     """Remove cached bytecode of modules: one with the same size and time, or unchecked, would still run.
-
-    Args:
-        paths: Files; those that are no modules are passed over.
 
     Raises:
         OSError: Something cannot be removed.

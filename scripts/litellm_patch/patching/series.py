@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from litellm_patch.errors import PatchError
 from litellm_patch.patching.files import sha256
+from litellm_patch.patching.ledger import ABSENT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,7 +35,7 @@ def apply_series(
 
     Args:
         path: The file, from the root of the wheel.
-        data: Its content.
+        data: Its content; nothing, if it is not there.
         series: What `read_series` gives.
         reverse: Undo, in the opposite order.
 
@@ -47,13 +48,17 @@ def apply_series(
     for step, patches in reversed(series) if reverse else series:
         for image in step.files:
             before, after = (image.post_image, image.pre_image) if reverse else (image.pre_image, image.post_image)
-            if image.path != path or sha256(data) != before:
+            if image.path != path or not _is(data, before):
                 continue
             data = patches[path].apply(data, image.offsets, reverse=reverse)
-            if sha256(data) != after:
+            if not _is(data, after):
                 raise PatchError(
                     f"{step.name} and the ledger disagree on {path} of {step.version}: the result's sha256 is "
                     f"{sha256(data)}, expected {after}",
                     "reinstall litellm-patch",
                 )
     return data
+
+
+def _is(data: bytes, digest: str) -> bool:
+    return sha256(data) == digest or (digest == ABSENT and not data)

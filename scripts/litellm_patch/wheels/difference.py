@@ -42,11 +42,7 @@ def stock_files(release: Release, wheel: Path | None, cache: Path) -> Mapping[st
 
 
 def advice(release: Release) -> str:
-    """Tell how to get what a difference is shown against.
-
-    Returns:
-        What to do, as an imperative.
-    """
+    """Tell how to get what a difference is shown against."""
     return f"run pip download --no-deps litellm=={release.version}, then status --diff --stock WHEEL"
 
 

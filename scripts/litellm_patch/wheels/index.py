@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename
 
-from litellm_patch.errors import IndexFailureError, MissingLibraryError, WheelError
+from litellm_patch.errors import MissingLibraryError, WheelError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -46,7 +46,7 @@ class Offer:
         hashes = {file.filename: file.digests.get("sha256", "").lower() for file in self.files}
         for name in wheels:
             if not re.fullmatch(r"[0-9a-f]{64}", hashes[name]):
-                raise IndexFailureError(f"the index gives no sha256 of {name}", _RETRY)
+                raise WheelError(f"the index gives no sha256 of {name}", _RETRY)
         return {name: hashes[name] for name in wheels}
 
     @cached_property
@@ -56,7 +56,7 @@ class Offer:
         for file in self.files:
             if file.filename in self.wheels:
                 if file.upload_time is None or file.upload_time.tzinfo is None:
-                    raise IndexFailureError(f"the index gives no upload time of {file.filename}", _RETRY)
+                    raise WheelError(f"the index gives no upload time of {file.filename}", _RETRY)
                 times.append(file.upload_time.astimezone(timezone.utc))
         return min(times).replace(microsecond=0)
 
@@ -82,10 +82,10 @@ class Index:
         """Every release; asked for once.
 
         Raises:
-            IndexFailureError: The index does not answer, or not as the simple API does.
+            WheelError: The index does not answer, or not as the simple API does.
             MissingLibraryError: The library that speaks the simple API is not installed.
         """
-        with self._client(f"the index's page of {_PROJECT}", IndexFailureError) as client:
+        with self._client(f"the index's page of {_PROJECT}") as client:
             page = client.get_project_page(_PROJECT, timeout=_TIMEOUT)
         files: dict[Version, list[DistributionPackage]] = {}
         for package in page.packages:
@@ -98,22 +98,16 @@ class Index:
     def download(self, version: Version, name: str, path: Path) -> None:
         """Fetch a wheel, and keep it only if it has the hash that the index states.
 
-        Args:
-            version: The release.
-            name: The file name of the wheel.
-            path: Where to put it.
-
         Raises:
-            WheelError: It cannot be fetched whole, or has another hash.
-            IndexFailureError: See `offers`.
+            WheelError: It cannot be fetched whole, or has another hash; or see `offers`.
             OSError: It cannot be written.
         """
         (package,) = (file for file in self.offers[version].files if file.filename == name)
-        with self._client(name, WheelError) as client:
+        with self._client(name) as client:
             client.download_package(package, path, timeout=_TIMEOUT)
 
     @contextlib.contextmanager
-    def _client(self, what: str, failure: type[IndexFailureError | WheelError]) -> Iterator[PyPISimple]:
+    def _client(self, what: str) -> Iterator[PyPISimple]:
         """Give a client of its own, fit for one thread, and turn each way to fail into one line."""
         try:
             import pypi_simple  # noqa: PLC0415 - only maintainers need it
@@ -130,17 +124,17 @@ class Index:
             with pypi_simple.PyPISimple(endpoint, session=session, accept=pypi_simple.ACCEPT_JSON_PREFERRED) as client:
                 yield client
         except pypi_simple.NoSuchProjectError as error:
-            raise failure(f"the index has no project {_PROJECT}", _RETRY) from error
+            raise WheelError(f"the index has no project {_PROJECT}", _RETRY) from error
         except pypi_simple.DigestMismatchError as error:
-            raise failure(
+            raise WheelError(
                 f"{what} has {error.algorithm} {error.actual_digest}, the index says {error.expected_digest}", _RETRY
             ) from error
         except requests.HTTPError as error:  # its own text shows a password in the address
             status = error.response.status_code if error.response is not None else "with an error"
-            raise failure(f"{what}: the server answered {status}", _RETRY) from error
+            raise WheelError(f"{what}: the server answered {status}", _RETRY) from error
         except (requests.RequestException, pypi_simple.UnsupportedRepoVersionError, ValueError) as error:
             reason = re.sub(r"//[^/@\s]*@", "//", str(error).partition("\n")[0])
-            raise failure(f"{what} could not be fetched: {type(error).__name__}: {reason}", _RETRY) from error
+            raise WheelError(f"{what} could not be fetched: {type(error).__name__}: {reason}", _RETRY) from error
 
 
 def _rank(name: str) -> int:

@@ -61,11 +61,6 @@ class Stock:
     def fill(self, version: Version, wheel: str, index: Index) -> None:
         """Fetch a wheel, keep the wanted files and drop the rest.
 
-        Args:
-            version: The release.
-            wheel: The file name of one of its wheels.
-            index: Where to fetch it.
-
         Raises:
             WheelError: The wheel could not be fetched whole, has another hash, or is no wheel.
             OSError: The cache cannot be written.
@@ -89,14 +84,6 @@ class Stock:
 
 def read_wheel(archive: Path, name: str, paths: Collection[str]) -> dict[str, bytes]:
     """Read files of a wheel.
-
-    Args:
-        archive: The wheel.
-        name: What to call it in errors.
-        paths: The wanted files.
-
-    Returns:
-        The content of each of them that the wheel has.
 
     Raises:
         WheelError: It is no wheel.

@@ -17,7 +17,7 @@ from packaging.tags import sys_tags
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from packaging.version import Version
 
-from litellm_patch.errors import IndexFailureError, WheelError
+from litellm_patch.errors import WheelError
 from litellm_patch.patching.files import sha256, write_whole
 from litellm_patch.patching.finding import NAME
 from litellm_patch.patching.judging import SourceFile, State
@@ -76,12 +76,7 @@ def make_wheels(
 
 
 def put_wheel(path: Path, wheel: bytes, *, force: bool) -> bool:
-    """Write a wheel, unless it is there already.
-
-    Args:
-        path: Where it goes; its folder need not exist.
-        wheel: Its content.
-        force: Replace a file that is in the way.
+    """Write a wheel, unless it already exists with the same content.
 
     Returns:
         False if the file had this content already, and was left alone.
@@ -93,7 +88,7 @@ def put_wheel(path: Path, wheel: bytes, *, force: bool) -> bool:
     if path.is_file() and path.read_bytes() == wheel:
         return False
     if path.exists() and not force:
-        raise WheelError(f"{path} exists, with other bytes", "move it away, or say --force")
+        raise WheelError(f"{path} already exists with different content", "pass --force to replace it")
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, wheel)
     return True
@@ -144,7 +139,7 @@ def _fetched(release: Release, name: str, index: Index) -> bytes:
     """Fetch a wheel of a release."""
     offer = index.offers.get(release.version)
     if offer is None or name not in {file.filename for file in offer.files}:
-        raise IndexFailureError(f"the index has no {name}", "name another with --index-url, or give the wheel's path")
+        raise WheelError(f"the index has no {name}", "name another with --index-url, or give the wheel's path")
     with tempfile.TemporaryDirectory(prefix="litellm-patch-") as scratch:
         index.download(release.version, name, Path(scratch, name))
         return Path(scratch, name).read_bytes()

@@ -11,6 +11,7 @@ from rich.console import Console
 from litellm_patch.patching.ledger import bundled_folder, load_ledger
 from upkeep.cells.cell import run_cell
 from upkeep.cells.each import conclude, run_each
+from upkeep.cells.environment import ARMS, REBUILT, find_release
 from upkeep.cells.selection import SELECTIONS, Shard, select
 from upkeep.command import PASS_ON, VERSION, shard_option
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     help="Take these releases.",
 )
 @shard_option
+@click.option("--rebuilt", is_flag=True, help="Take a third arm: stock, but for an extension that is built here.")
 @click.argument("pytest_arguments", nargs=-1, type=click.UNPROCESSED)
 def command(  # noqa: PLR0913, PLR0917 - one argument an option
     folder: Path,
@@ -39,6 +41,8 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     selection: str,
     shard: tuple[int, int],
     pytest_arguments: tuple[str, ...],
+    *,
+    rebuilt: bool,
 ) -> int:
     """Run cells of the matrix, one after the other in the same environments.
 
@@ -46,9 +50,10 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     """
     ledger = load_ledger(bundled_folder())
     part = Shard(*shard)
-    releases = part.of([ledger.find(release)] if release else select(ledger.releases, selection))
+    releases = part.of([find_release(str(release))] if release else select(ledger.releases, selection))
     kept = None if pytest_arguments else results  # a part of the tests is no result
     place = folder.resolve() / f"shard-{part.number}-of-{part.count}"
     console = Console(soft_wrap=True, highlight=False, markup=False)
-    failed = run_each(releases, lambda entry: run_cell(entry, place, kept, pytest_arguments), console, "cells")
+    arms = (*ARMS, REBUILT) if rebuilt else ARMS
+    failed = run_each(releases, lambda entry: run_cell(entry, place, kept, pytest_arguments, arms), console, "cells")
     return conclude(releases, failed, console, "cells")

@@ -26,7 +26,7 @@ def run_each(
         what: what the releases are called here, in the plural.
 
     Returns:
-        The releases that are not as they must be.
+        The releases that failed.
     """
     failed = []
     with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:

@@ -20,10 +20,12 @@ from litellm_patch.patching.apply import status
 from litellm_patch.patching.finding import find_target
 from litellm_patch.patching.judging import State
 from litellm_patch.patching.ledger import bundled_folder, load_ledger
+from upkeep.compiled.installing import install_built, replaced_files
+from upkeep.compiled.releases import find_compiled, is_compiled
 from upkeep.errors import UpkeepError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from importlib.metadata import PackagePath
 
     from litellm_patch.patching.ledger import Release
@@ -32,6 +34,8 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
 OVERRIDES = HERE / "overrides.txt"
 ARMS = ("stock", "patched")
+REBUILT = "rebuilt"
+"""A third arm of a release whose Router is compiled: stock but for an extension built here of the stock sources."""
 # dependencies are resolved as of the day the release came out, and a little later: an upload takes some time
 MARGIN = timedelta(days=2)
 
@@ -79,10 +83,38 @@ class Environment:
             raise UntrustedEnvironmentError(
                 f"{self.folder} has litellm {report.target.version}, not {self.release.version}"
             )
+        if self.release.delivery == "wheel":
+            patched = expected is State.APPLIED
+            self.verify_replaced(replaced_files(self.folder, self.release, patched=True) if patched else {})
+            return
         if report.state is not expected:
             raise UntrustedEnvironmentError(f"{self.folder} is {report.state.value}, expected {expected.value}")
-        distribution = PathDistribution(report.target.package.parent / f"litellm-{report.target.version}.dist-info")
-        changed = [str(file) for file in distribution.files or () if file.hash and not _is_as_recorded(file)]
+        self.verify_replaced({})
+
+    def verify_rebuilt(self) -> None:
+        """Check that it is stock but for the extension, as `verify` does.
+
+        Raises:
+            UntrustedEnvironmentError: it is not; names what.
+        """
+        self.verify_replaced(replaced_files(self.folder, self.release, patched=False))
+
+    def verify_replaced(self, replaced: Mapping[str, str]) -> None:
+        """Check every file of litellm against its RECORD, but for those that were replaced.
+
+        Args:
+            replaced: the sha256 that each of those must have, by path.
+
+        Raises:
+            UntrustedEnvironmentError: a file differs; names which.
+        """
+        package = find_target(self.folder).package
+        distribution = PathDistribution(package.parent / f"litellm-{self.release.version}.dist-info")
+        changed = [
+            str(file)
+            for file in distribution.files or ()
+            if file.hash and not _is_as_recorded(file, replaced.get(str(file)))
+        ]
         if changed or not distribution.files:
             raise UntrustedEnvironmentError(
                 f"{self.folder} differs from litellm's RECORD: {', '.join(changed) or 'no files'}"
@@ -130,7 +162,7 @@ class Environment:
 
 
 def find_release(version: str) -> Release:
-    """The ledger's entry of a release.
+    """The ledger's entry of a release, or that of one whose Router is compiled.
 
     Args:
         version: the release's number.
@@ -142,7 +174,8 @@ def find_release(version: str) -> Release:
         LitellmPatchError: the ledger is wrong, or does not have the release, or denies it.
         InvalidVersion: that is no release number.
     """
-    return load_ledger(bundled_folder()).find(Version(version))
+    number = Version(version)
+    return find_compiled(number) if is_compiled(number) else load_ledger(bundled_folder()).find(number)
 
 
 def ready(folder: Path, release: Release, requirements: Path) -> Environment:
@@ -184,7 +217,7 @@ def ready_arm(folder: Path, release: Release, requirements: Path, arm: str) -> E
         folder: where the arms' environments are, or go.
         release: the ledger's entry of the release.
         requirements: a requirements file of what else goes in.
-        arm: one of `ARMS`.
+        arm: one of `ARMS`, or `REBUILT`.
 
     Returns:
         The environment, verified.
@@ -195,6 +228,11 @@ def ready_arm(folder: Path, release: Release, requirements: Path, arm: str) -> E
     environment = ready(folder / arm, release, requirements)
     if arm == "patched":
         apply_patch(environment)
+    elif arm == REBUILT:
+        if release.delivery != "wheel":
+            raise UntrustedEnvironmentError(f"found litellm {release.version}, expected one whose Router is compiled")
+        install_built(environment.folder, find_target(environment.folder).package.parent, release, patched=False)
+        environment.verify_rebuilt()
     return environment
 
 
@@ -225,6 +263,8 @@ def create(folder: Path, release: Release, requirements: Path | None = None) -> 
 def apply_patch(environment: Environment, option: str | None = None) -> None:
     """Patch an environment with the command that an operator uses, and verify the result.
 
+    Where the Router is compiled, there is no such command: what is built of the patched sources is put in.
+
     Args:
         environment: a stock one, or one that is patched without the optional patch.
         option: an optional patch to apply as well.
@@ -232,6 +272,11 @@ def apply_patch(environment: Environment, option: str | None = None) -> None:
     Raises:
         UntrustedEnvironmentError: the command failed, or the result is not patched; says why.
     """
+    if environment.release.delivery == "wheel":
+        site = find_target(environment.folder).package.parent
+        install_built(environment.folder, site, environment.release, patched=True)
+        environment.verify(State.APPLIED)
+        return
     options = ("--with", option) if option else ()
     _run(sys.executable, "-m", "litellm_patch", "apply", environment.folder, *options)
     environment.verify(State.APPLIED)
@@ -281,9 +326,11 @@ def _modules(site: Path) -> Iterator[Path]:
             yield path
 
 
-def _is_as_recorded(file: PackagePath) -> bool:
+def _is_as_recorded(file: PackagePath, replaced: str | None = None) -> bool:
     path = Path(str(file.locate()))
     if not path.is_file():
         return False
+    if replaced is not None:
+        return hashlib.sha256(path.read_bytes()).hexdigest() == replaced
     digest = base64.urlsafe_b64encode(hashlib.sha256(path.read_bytes()).digest()).rstrip(b"=").decode()
     return file.hash is not None and digest == file.hash.value

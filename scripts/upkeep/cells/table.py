@@ -21,7 +21,7 @@ from upkeep.errors import UpkeepError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-from litellm_patch.patching.ledger import Ledger
+    from litellm_patch.patching.ledger import Ledger
 
 RESULTS = "docs/compatibility.json"
 PAGE = "docs/compatibility.md"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -17,7 +16,7 @@ from rich.progress import Progress
 from litellm_patch.patching.finding import find_target
 from litellm_patch.patching.ledger import bundled_folder, load_ledger
 from upkeep.cells.breakage import find_breakage
-from upkeep.cells.environment import HERE, ROOT, apply_patch, ready
+from upkeep.cells.environment import ARMS, HERE, ROOT, ready_arm
 from upkeep.cells.selection import SELECTIONS, Shard, select
 from upkeep.command import VERSION, shard_option
 from upkeep.errors import UpkeepError
@@ -47,7 +46,7 @@ def run_release(release: Release, folder: Path, known: Sequence[Equivalent] = ()
 
     Args:
         release: the ledger's entry.
-        folder: where its environment is, or goes.
+        folder: where its environments are, or go.
         known: the mutants to skip.
 
     Returns:
@@ -57,21 +56,18 @@ def run_release(release: Release, folder: Path, known: Sequence[Equivalent] = ()
         UntrustedEnvironmentError: the environment cannot be made, or is not what it should be.
         BrokenSuiteError: the suite fails without a mutant, or no mutant was made; has its output.
     """
-    environment = ready(folder, release, HERE / "requirements.txt")
-    package = find_target(folder).package
+    stock, patched = (ready_arm(folder, release, HERE / "requirements.txt", arm) for arm in ARMS)
+    package = find_target(patched.folder).package
     with tempfile.TemporaryDirectory(prefix="litellm-patch-mutants-") as temporary:
         scratch = Path(temporary)
-        stock, results = scratch / "stock", scratch / "results.jsonl"
+        results = scratch / "results.jsonl"
         (scratch / "known.json").write_text(json.dumps([entry.key for entry in known]), encoding="utf-8")
         files = [Path(file.path).relative_to(package.name) for file in release.files]
-        for file in files:
-            (stock / file).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(package / file, stock / file)
-        apply_patch(environment)
         os.environ["HYPOTHESIS_PROFILE"] = "mutants"
-        arguments: list[str | Path] = ["-W", "ignore", "-m", "upkeep.mutants.inside", scratch, package, *files]
-        tests = ("--", "tests/names", "--arm=patched", "-q", "-p", "no:cacheprovider", "-p", "no:warnings", *LEFT_OUT)
-        done = environment.run(*arguments, *tests, path=(ROOT / "scripts", ROOT))
+        arguments = [scratch, package, find_target(stock.folder).package, stock.python, *files]
+        tests = ("--", "tests/names", "-q", "-p", "no:cacheprovider", "-p", "no:warnings", *LEFT_OUT)
+        inside = ("-W", "ignore", "-m", "upkeep.mutants.inside")
+        done = patched.run(*inside, *arguments, *tests, path=(ROOT / "scripts", ROOT))
         if done.returncode:
             raise BrokenSuiteError(f"litellm {release.version}: the suite fails without a mutant:\n{done.stdout}")
         if not results.is_file():

@@ -9,7 +9,7 @@ import marshal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from upkeep.mutants.operators import OPERATORS, is_for_people
+from upkeep.mutants.operators import OPERATORS, changes_nothing, is_for_people
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -85,6 +85,8 @@ def _of_the_lines(file: str, tree: ast.Module, lines: frozenset[int]) -> Iterato
             continue
         contained = isinstance(node, (ast.stmt, ast.comprehension)) or touched <= lines
         for operator in OPERATORS:
+            if changes_nothing(operator, node, place.parent):
+                continue
             for replacement in operator(node, lines) if contained else ():
                 if isinstance(node, ast.stmt) and operator.__name__ == "skip_a_check" and node.lineno not in lines:
                     continue

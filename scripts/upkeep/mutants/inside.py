@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import threading
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -18,27 +19,40 @@ from typing import TYPE_CHECKING
 import pytest
 
 from upkeep.mutants.generate import mutants
+from upkeep.mutants.judge import judging
+from upkeep.mutants.running import run_until_failure
 from upkeep.mutants.verdict import MutantVerdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from upkeep.mutants.generate import Mutant
+    from upkeep.mutants.judge import Judge
 
 TIME_LIMIT_IN_SECONDS = 240
-SLOW = "test_properties.py"
+NEVER_WORSE = "tests/names/test_never_worse.py"
+COMPARES = "other_arm"  # the fixture of a test that both arms have a part in
 
 
 class Forks:
     """A pytest plugin that runs what was collected once for each mutant, in a process of its own."""
 
-    def __init__(self, scratch: Path, package: Path, files: Sequence[str]) -> None:
-        """Take what to mutate, files of a package, and a folder: with their stock texts, and for what comes out."""
-        self._stock, self._package, self._files = scratch / "stock", package, files
+    def __init__(self, scratch: Path, package: Path, stock: Path, files: Sequence[str], judge: Judge) -> None:
+        """Take what to mutate.
+
+        Args:
+            scratch: a folder with the mutants to skip, and for what comes out.
+            package: the patched package.
+            stock: the stock one.
+            files: what the patch changes in them.
+            judge: who compares with stock what a mutant does, if nothing else notices it.
+        """
+        self._stock, self._package, self._files, self._judge = stock, package, files, judge
         self._results = scratch / "results.jsonl"
         self._known = [tuple(key) for key in json.loads((scratch / "known.json").read_text(encoding="utf-8"))]
         self._alive = _functions_alive(package)
-        self._kills: dict[str, int] = {}
+        self._kills: Counter[tuple[str, str]] = Counter()
+        self._seconds: dict[str, float] = {}
         self._pools: list[ThreadPoolExecutor] = []
         self.said = ""
 
@@ -48,7 +62,7 @@ class Forks:
 
         The first run is in this process, and leaves it with all that litellm imports or makes on first use.
         """
-        self.said = _run(session)
+        self.said = run_until_failure(session, self._seconds)
         if self.said:
             return True
         gc.collect()
@@ -61,9 +75,10 @@ class Forks:
             if mutant.key in self._known:
                 fate, by = "skipped", ""
             else:
-                fate, by = self._fork(session, swaps) if swaps else ("unreachable", "")
+                fate, by = self._fork(session, swaps, mutant.function) if swaps else ("unreachable", "")
             if by:
-                self._kills[by] = self._kills.get(by, 0) + 1
+                self._kills[mutant.function, by] += 1
+                self._kills["", by] += 1
             self._write([MutantVerdict(mutant.file, *mutant.key, fate, by)])
         self._must_survive(session)
         return True
@@ -83,10 +98,12 @@ class Forks:
         with self._results.open("a", encoding="utf-8") as results:
             results.writelines(json.dumps(asdict(verdict)) + "\n" for verdict in verdicts)
 
-    def _fork(self, session: pytest.Session, swaps: Sequence[tuple[FunctionType, CodeType]]) -> tuple[str, str]:
+    def _fork(
+        self, session: pytest.Session, swaps: Sequence[tuple[FunctionType, CodeType]], function: str = ""
+    ) -> tuple[str, str]:
         """Run the tests in a copy of this process: what became of them, and the first that failed."""
-        # what killed most comes first, and what is slow last
-        session.items.sort(key=lambda item: (-self._kills.get(item.nodeid, 0), SLOW in item.nodeid))
+        session.items.sort(key=lambda item: self._promise(item, function))
+        self._judge.forget()
         reading, writing = os.pipe()
         child = os.fork()
         if not child:
@@ -98,7 +115,18 @@ class Forks:
         _, status = os.waitpid(child, 0)
         if os.WIFSIGNALED(status):
             return ("timed out" if os.WTERMSIG(status) == signal.SIGALRM else "killed"), by
-        return ("survived" if os.WEXITSTATUS(status) == 0 else "killed"), by
+        if os.WEXITSTATUS(status) == 0:
+            by = self._judge.judge()
+        return ("killed" if by or os.WEXITSTATUS(status) else "survived"), by
+
+    def _promise(self, item: pytest.Item, function: str) -> tuple[float, ...]:
+        """Where a test comes: first what killed most for its time, of this function's mutants or of all; then by time.
+
+        What needs the other arm is last, as the mutant is judged once all else has passed.
+        """
+        seconds = max(self._seconds.get(item.nodeid, 0), 0.001)
+        kills = (self._kills[function, item.nodeid], self._kills["", item.nodeid])
+        return COMPARES in getattr(item, "fixturenames", ()), *(-count / seconds for count in kills), seconds
 
 
 def _run_in_child(
@@ -118,25 +146,12 @@ def _run_in_child(
         os.dup2(silence, 1)
         os.dup2(silence, 2)
         for function, code in swaps:
-            function.__code__ = code
-        failed = _run(session)
+            function.__code__ = _in_file(code, function.__code__.co_filename)
+        failed = run_until_failure(session)
         os.write(writing, failed.encode())
         status = int(bool(failed))
     finally:
         os._exit(status)
-
-
-def _run(session: pytest.Session) -> str:
-    """Run the tests until one fails: that one."""
-    reporter = _FirstFailure()
-    session.config.pluginmanager.register(reporter)
-    following = [*session.items[1:], None]
-    for item, next_item in zip(session.items, following, strict=True):
-        item.config.hook.pytest_runtest_protocol(item=item, nextitem=next_item)
-        if reporter.failed:
-            break
-    session.config.pluginmanager.unregister(reporter)
-    return reporter.failed
 
 
 def _forget_threads(pools: Sequence[ThreadPoolExecutor]) -> None:
@@ -144,15 +159,6 @@ def _forget_threads(pools: Sequence[ThreadPoolExecutor]) -> None:
     for pool in pools:
         pool._threads.clear()  # type: ignore[attr-defined]
         pool._idle_semaphore = threading.Semaphore(0)
-
-
-class _FirstFailure:
-    def __init__(self) -> None:
-        self.failed = ""
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.failed and not self.failed:
-            self.failed = report.nodeid
 
 
 def _functions_alive(package: Path) -> dict[str, dict[tuple[str, int], list[FunctionType]]]:
@@ -184,6 +190,12 @@ def _codes(code: CodeType) -> Iterator[CodeType]:
             yield from _codes(constant)
 
 
+def _in_file(code: CodeType, path: str) -> CodeType:
+    """A code object with all that is in it, as if it came from a file: tests tell litellm's code by that."""
+    constants = tuple(_in_file(c, path) if isinstance(c, CodeType) else c for c in code.co_consts)
+    return code.replace(co_filename=path, co_consts=constants)
+
+
 def _image(code: CodeType) -> tuple[object, ...]:
     """What a code object does, without where it was written."""
     constants = tuple(_image(c) if isinstance(c, CodeType) else (type(c), repr(c)) for c in code.co_consts)
@@ -194,19 +206,22 @@ def main(arguments: Sequence[str]) -> int:
     """Run the mutants of a release.
 
     Args:
-        arguments: a folder with ``stock``, the stock files, and ``known.json``, the mutants to skip, where
-            ``results.jsonl`` is written, a verdict a line; the package's folder; the files' paths in the package; then,
-            behind ``--``, what goes to pytest.
+        arguments: a folder with ``known.json``, the mutants to skip, where ``results.jsonl`` is written, a verdict a
+            line; the package's folder; that of the stock one, and the interpreter that has it; the files' paths in the
+            package; then, behind ``--``, what goes to pytest.
 
     Returns:
         0, or 1 if the suite does not pass without a mutant.
     """
-    here, pytest_arguments = arguments[: arguments.index("--")], arguments[arguments.index("--") + 1 :]
-    scratch, package, *files = Path(here[0]), Path(here[1]), *here[2:]
+    here, tests = arguments[: arguments.index("--")], arguments[arguments.index("--") + 1 :]
+    scratch, package, stock, stock_python = map(Path, here[:4])
+    files = here[4:]
     for file in files:
         importlib.import_module(".".join((package.name, *Path(file).with_suffix("").parts)))
-    forks = Forks(scratch, package, files)
-    code = pytest.main(list(pytest_arguments), plugins=[forks])
+    exchange = f"--exchange={scratch}"
+    with judging(stock_python, scratch / "patched.json", [NEVER_WORSE, "--arm=stock", exchange]) as judge:
+        forks = Forks(scratch, package, stock, files, judge)
+        code = pytest.main([*tests, "--arm=patched", exchange], plugins=[forks])
     if forks.said:
         print(f"fails without a mutant: {forks.said}")  # noqa: T201 - for whoever started this
     return 1 if code or forks.said else 0

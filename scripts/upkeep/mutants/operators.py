@@ -94,11 +94,18 @@ def swap_steps(node: ast.AST, lines: Collection[int]) -> Iterator[ast.AST]:
 
 
 def forget_an_element(node: ast.AST, lines: Collection[int]) -> Iterator[ast.AST]:
-    """A tuple or list without one of its elements, or with one twice: a name left out, or looked up again."""
+    """A tuple, list or set without one of its elements: a name left out."""
+    del lines
+    if isinstance(node, ast.Set) or (isinstance(node, (ast.Tuple, ast.List)) and isinstance(node.ctx, ast.Load)):
+        for number in range(len(node.elts)):
+            yield _with(node, elts=node.elts[:number] + node.elts[number + 1 :])
+
+
+def repeat_an_element(node: ast.AST, lines: Collection[int]) -> Iterator[ast.AST]:
+    """A tuple or list with one of its elements twice: a name looked up again."""
     del lines
     if isinstance(node, (ast.Tuple, ast.List)) and isinstance(node.ctx, ast.Load):
-        for number, element in enumerate(node.elts):
-            yield _with(node, elts=node.elts[:number] + node.elts[number + 1 :])
+        for element in node.elts:
             yield _with(node, elts=[*node.elts, element])
 
 
@@ -127,7 +134,7 @@ def take_the_last(node: ast.AST, lines: Collection[int]) -> Iterator[ast.AST]:
 def follow_a_second_alias(node: ast.AST, lines: Collection[int]) -> Iterator[ast.AST]:
     """An alias of an alias, resolved once more."""
     del lines
-    if isinstance(node, ast.Call) and "alias" in ast.unparse(node):
+    if isinstance(node, ast.Call) and _resolves_an_alias(node):
         for name in [found for found in ast.walk(node) if isinstance(found, ast.Name) and found is not node.func]:
             once_more = ast.BoolOp(ast.Or(), [copy.deepcopy(node), ast.Name(name.id, ast.Load())])
             if not _is_receiver(name, node):
@@ -176,6 +183,7 @@ OPERATORS: tuple[Operator, ...] = (
     drop_a_statement,
     swap_steps,
     forget_an_element,
+    repeat_an_element,
     skip_a_call,
     take_the_last,
     follow_a_second_alias,
@@ -184,6 +192,38 @@ OPERATORS: tuple[Operator, ...] = (
     change_the_list,
     look_up_once_more,
 )
+
+
+def changes_nothing(operator: Operator, node: ast.AST, parent: ast.AST) -> bool:
+    """Whether nothing that an operator makes of a node can matter where it stands.
+
+    In a set of things, be it written as a tuple, their order does not count, and in one without repeats neither does
+    how often each is there.
+
+    Args:
+        operator: one of `OPERATORS`.
+        node: what it is given.
+        parent: where that hangs.
+
+    Returns:
+        Whether it need not be asked.
+    """
+    if not isinstance(node, (ast.Tuple, ast.List)) or operator not in {swap_steps, repeat_an_element}:
+        return False
+    called = ast.unparse(parent.func) if isinstance(parent, ast.Call) else ""
+    arguments = parent.args if isinstance(parent, ast.Call) else []
+    is_set = (
+        isinstance(parent, ast.ExceptHandler)
+        or (
+            isinstance(parent, ast.Compare)
+            and isinstance(parent.ops[-1], ast.In | ast.NotIn)
+            and node is parent.comparators[-1]
+        )
+        or (called == "isinstance" and node is arguments[-1])
+        or (called in {"set", "frozenset"} and node in arguments)
+    )
+    keeps_no_repeats = called == "dict.fromkeys" and node is arguments[0]
+    return is_set or (keeps_no_repeats and operator is repeat_an_element)
 
 
 def _lists_of(node: ast.AST, lines: Collection[int]) -> Iterator[str]:
@@ -248,6 +288,11 @@ def _is_docstring(statement: ast.stmt) -> bool:
         and isinstance(statement.value, ast.Constant)
         and isinstance(statement.value.value, str)
     )
+
+
+def _resolves_an_alias(call: ast.Call) -> bool:
+    texts = [keyword.value.value for keyword in call.keywords if isinstance(keyword.value, ast.Constant)]
+    return "alias" in ast.unparse(call.func) or "alias" in texts
 
 
 def _is_receiver(name: ast.Name, call: ast.Call) -> bool:

@@ -38,7 +38,7 @@ def run_arms(folder: Path, ledger: Ledger, patch: tuple[str, bytes] | None, vers
         version: The release.
 
     Returns:
-        Whether both are as they must be, and what they said: a line each, or the end of it in one line.
+        Whether both passed, and what they said: a line each, or the end of it in one line.
 
     Raises:
         ArmsError: They could not be run.

@@ -16,7 +16,7 @@ from rich.console import Console
 from litellm_patch.patching.ledger import bundled_folder, load_ledger
 from upkeep.cells.breakage import find_breakage
 from upkeep.cells.each import conclude, run_each
-from upkeep.cells.environment import ARMS, ROOT, UntrustedEnvironmentError, ready_arm
+from upkeep.cells.environment import ARMS, ROOT, UntrustedEnvironmentError, find_release, ready_arm
 from upkeep.cells.selection import SELECTIONS, Shard, select
 from upkeep.command import PASS_ON, VERSION, names_no_test, shard_option
 from upkeep.proxy.table import CASES, table_of
@@ -109,7 +109,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     ledger = load_ledger(bundled_folder())
     part = Shard(*shard)
     wanted = named or tuple(map(Version, USUAL))
-    chosen = select(ledger.releases, selection) if selection else [ledger.find(version) for version in wanted]
+    chosen = select(ledger.releases, selection) if selection else [find_release(str(version)) for version in wanted]
     releases = [release for release in part.of(chosen) if not find_breakage(release.version)]
     place = folder.resolve() / f"shard-{part.number}-of-{part.count}"
     kept = results.resolve()

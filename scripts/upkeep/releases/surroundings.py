@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
-from litellm_patch.errors import IndexFailureError
+from litellm_patch.errors import WheelError
 from litellm_patch.output import say
 from litellm_patch.wheels.index import Index
 from litellm_patch.wheels.stock import default_cache
@@ -74,16 +74,24 @@ def surroundings(folder: Path, cache: Path | None, index_url: str | None) -> Ite
     Yields:
         The real index, the real time, and a terminal.
     """
+    around = Surroundings(
+        index=Index(index_url),
+        cache=cache or default_cache(folder),
+        now=datetime.now(timezone.utc),
+        tell=lambda line: say(line, stderr=True),
+        step=lambda *_: None,
+    )
     console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+    if not console.is_terminal:
+        yield around
+        return
+    with Progress(console=console, transient=True) as progress:
         task = progress.add_task("reading the index", total=None)
-        yield Surroundings(
-            index=Index(index_url),
-            cache=cache or default_cache(folder),
-            now=datetime.now(timezone.utc),
-            tell=lambda line: say(line, stderr=True),
-            step=lambda what, done, total: progress.update(task, description=what, completed=done, total=total),
-        )
+
+        def step(what: str, done: int, total: int) -> None:
+            progress.update(task, description=what, completed=done, total=total)
+
+        yield replace(around, step=step)
 
 
 def fetch_stock(stock: Stock, wanted: Mapping[Version, Mapping[str, str]], around: Surroundings) -> None:
@@ -95,7 +103,7 @@ def fetch_stock(stock: Stock, wanted: Mapping[Version, Mapping[str, str]], aroun
         around: The index, and who is told how far it is.
 
     Raises:
-        IndexFailureError: The index fails, has no such wheel, or another one.
+        WheelError: The index fails, has no such wheel, or another one.
         OSError: The cache cannot be written.
     """
     missing = [version for version, wheels in wanted.items() if stock.read(version, wheels) is None]
@@ -113,12 +121,10 @@ def fetch_stock(stock: Stock, wanted: Mapping[Version, Mapping[str, str]], aroun
 
 def _choose(version: Version, wheels: Mapping[str, str], index: Index) -> str:
     if version not in index.offers or not index.offers[version].wheels:
-        raise IndexFailureError(
-            f"the index has no wheel of litellm {version}", "run releases update, or deny the release"
-        )
+        raise WheelError(f"the index has no wheel of litellm {version}", "run releases update, or deny the release")
     offer = index.offers[version]
     if offer.wheels[offer.best] != wheels.get(offer.best):
-        raise IndexFailureError(
+        raise WheelError(
             f"the index says that {offer.best} has sha256 {offer.wheels[offer.best]}, "
             f"the ledger {wheels.get(offer.best, 'does not list it')}",
             "find out why, before anything else",

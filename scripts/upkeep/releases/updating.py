@@ -6,7 +6,7 @@ import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from litellm_patch.errors import IndexFailureError, LedgerError
+from litellm_patch.errors import LedgerError, WheelError
 from litellm_patch.patching.ledger import LEDGER_NAME, Ledger, Release, load_by_hand, load_ledger
 from litellm_patch.wheels.stock import Stock
 from upkeep.releases.offers import asked_offer, supported_offers
@@ -55,7 +55,7 @@ def update(folder: Path, around: Surroundings, versions: Collection[Version] = (
                 around.tell(f"dropped: litellm {release.version} is no longer on the index")
         old = ()
     if not wanted:
-        raise IndexFailureError("the index has no release that the patches could serve", "see what was left out")
+        raise WheelError("the index has no release that the patches could serve", "see what was left out")
     stock = Stock(around.cache, touched_by(patches))
     fetch_stock(stock, {offer.version: offer.wheels for offer in wanted}, around)
     entries = {release.version: release for release in old}

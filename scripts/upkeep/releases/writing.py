@@ -44,7 +44,9 @@ def dump_ledger(ledger: Ledger) -> bytes:
     files = _files(releases)
     if files:
         document["files"] = files
-    return (tomlkit.dumps(document).rstrip("\n") + "\n").encode()
+    # a blank line less for each release: tomlkit sets one before every table
+    text = tomlkit.dumps(document).replace("\n\n[releases.", "\n[releases.")
+    return (text.rstrip("\n") + "\n").encode()
 
 
 def save_ledger(folder: Path, ledger: Ledger) -> bool:

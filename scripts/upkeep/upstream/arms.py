@@ -41,7 +41,9 @@ def run_tests(environment: Environment, tests: Path, *, patched: bool) -> dict[s
     wrong = [name for name in wrong if patched or outcomes[name] != "collection error"]
     if wrong or not any(FIX in name for name in outcomes):
         arm = "patched" if patched else "stock"
-        raise SubmissionError(f"on {arm}, not as they must be: {', '.join(wrong) or 'there is no test of the fix'}")
+        raise SubmissionError(
+            f"on {arm}, these did not come out as expected: {', '.join(wrong) or 'there is no test of the fix'}"
+        )
     return outcomes
 
 

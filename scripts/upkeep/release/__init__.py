@@ -1,0 +1,1 @@
+"""Build what is released: twice, compared, tried as installed, with checksums, parts and notes."""
