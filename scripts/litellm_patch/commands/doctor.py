@@ -181,7 +181,7 @@ def _print(answer: Answer) -> None:
     for part in answer.shown:
         if isinstance(part, str):
             say(part)
-        elif sys.stdout and sys.stdout.isatty():
+        elif is_terminal():
             console = Console(markup=False, highlight=False, emoji=False)
             with console.capture() as shown:
                 console.print(part)
@@ -189,6 +189,11 @@ def _print(answer: Answer) -> None:
         else:
             rows = zip(*(map(_plain, (column.header, *column.cells)) for column in part.columns), strict=True)
             put("\n".join("\t".join(row) for row in rows if any(row)))
+
+
+def is_terminal() -> bool:
+    """Whether a person reads the output."""
+    return bool(sys.stdout and sys.stdout.isatty())
 
 
 def _plain(cell: RenderableType) -> str:

@@ -162,18 +162,7 @@ class Wildcards:
 
 
 class ChainIndex:
-    """A list of chains.
-
-    Attributes:
-        entries: the list itself.
-        first: for each key the place of the first chain that has it.
-        last: for each key the place of the last one.
-        targets: the targets of each chain.
-        release: the release that ``places`` is for.
-        places: where each name's own chain is, as far as it was asked.
-        catch_alls: the places of the entries that hold a catch-all.
-        catch_all_targets: their targets.
-    """
+    """A list of chains, with the first and the last place of each key, and the places of the catch-alls."""
 
     def __init__(self, entries: Chains) -> None:
         """Take a list in which each entry counts by its first key, and any key may be the catch-all."""
