@@ -22,7 +22,9 @@ _WORDS = ("patched", "would be patched", "already applied")
 @change_options
 @with_option
 @click.pass_context
-def command(ctx: click.Context, targets: tuple[Path, ...], *, option: str | None, dry_run: bool, **how: bool) -> None:
+def command(
+    ctx: click.Context, /, targets: tuple[Path, ...], *, option: str | None, dry_run: bool, **how: bool
+) -> None:
     """Patch the litellm in TARGET."""
     ledger = load_ledger(ctx.obj or bundled_folder())
 

@@ -21,7 +21,7 @@ _WORDS = ("reverted", "would be reverted", "nothing to revert")
 @click.command("revert")
 @change_options
 @click.pass_context
-def command(ctx: click.Context, targets: tuple[Path, ...], *, dry_run: bool, **how: bool) -> None:
+def command(ctx: click.Context, /, targets: tuple[Path, ...], *, dry_run: bool, **how: bool) -> None:
     """Take the patch out of the litellm in TARGET."""
     ledger = load_ledger(ctx.obj or bundled_folder())
 

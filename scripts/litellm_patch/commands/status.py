@@ -48,7 +48,7 @@ _EPILOG = "\b\nStates, exit codes, and what to do next:\n" + "\n".join(
     help="Take the stock files for --diff from this wheel, which the ledger must know.",
 )
 @click.pass_context
-def command(ctx: click.Context, targets: tuple[Path, ...], *, diff: bool, stock: Path | None, **how: bool) -> None:
+def command(ctx: click.Context, /, targets: tuple[Path, ...], *, diff: bool, stock: Path | None, **how: bool) -> None:
     """Tell whether the litellm in TARGET is patched, and what to do next."""
     folder = ctx.obj or bundled_folder()
     ledger = load_ledger(folder)
