@@ -87,7 +87,7 @@ def for_each(
     """Do something to each target, whatever happens to the others, and end with the worst exit code."""
     if len(targets) > 1 and not every:
         raise click.UsageError("more than one TARGET needs --all")
-    run = _Run(every, **how)
+    run = _Run(every, how["as_json"], how["quiet"])
     for place in run.search(targets) if every else targets:
         run.words[run.attempt(place, partial(verb, place))] += 1
     ctx.exit(run.end())
