@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import re
-from typing import TYPE_CHECKING
 
 import click
 from packaging.version import InvalidVersion, Version
@@ -12,9 +11,6 @@ from packaging.version import InvalidVersion, Version
 from litellm_patch.errors import LitellmPatchError
 from litellm_patch.output import say, say_error
 from upkeep.errors import UpkeepError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 _ROOMS = {
     "releases": "upkeep.releases.command",
@@ -94,10 +90,8 @@ class _Rooms(click.Group):
 
 
 @click.group(cls=_Rooms, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.pass_context
-def main(ctx: click.Context) -> None:
+def main() -> None:
     """Keep the patches alive: the work of maintainers, in a clone."""
-    ctx.ensure_object(dict)
 
 
 def run(room: str, *arguments: str | object) -> int:
@@ -115,15 +109,3 @@ def run(room: str, *arguments: str | object) -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
-
-
-def names_no_test(arguments: Sequence[str]) -> bool:
-    """Tell whether what goes on to pytest names no test.
-
-    Args:
-        arguments: What goes on to pytest; an option with a value is in one piece.
-
-    Returns:
-        Whether all of it are options.
-    """
-    return all(argument.startswith("-") for argument in arguments)

@@ -36,7 +36,7 @@ else:
     import tomli as tomllib
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
 LEDGER_NAME = "releases.toml"
 SCHEMA = 2
@@ -424,8 +424,13 @@ def _release(entry: _ReleaseEntry, files: Mapping[str, Mapping[str, Mapping[str,
     for name in entry.patches:
         if not (folder / name).is_file():
             _fail(f"{version}: patch {name!r} is unknown: there is no such file in {folder}")
-    stock = {path: (abbreviated, changes) for abbreviated, (path, changes) in _in_order(version, entry, files)}
-    images = tuple(_image(version, path, *found) for path, found in stock.items())
+    required_files = files.get(required, {})
+    if len(required_files) != len(entry.files):
+        _fail(f"{version}: files has {len(entry.files)} entries, but {required} changes {len(required_files)} files")
+    images = tuple(
+        _image(version, path, abbreviated, changes)
+        for abbreviated, (path, changes) in zip(entry.files, required_files.items(), strict=True)
+    )
     patched = {image.path: image.post_image for image in images}
     options: dict[str, Step] = {}
     for name in optional:
@@ -447,16 +452,6 @@ def _release(entry: _ReleaseEntry, files: Mapping[str, Mapping[str, Mapping[str,
         sdist=entry.sdist,
         delivery=entry.delivery,
     )
-
-
-def _in_order(
-    version: Version, entry: _ReleaseEntry, files: Mapping[str, Mapping[str, Mapping[str, _Change]]]
-) -> Iterator[tuple[str, tuple[str, Mapping[str, _Change]]]]:
-    """Give each abbreviation with the file that it is of."""
-    changed = files.get(entry.patches[0], {})
-    if len(changed) != len(entry.files):
-        _fail(f"{version}: files has {len(entry.files)} entries, but {entry.patches[0]} changes {len(changed)} files")
-    return zip(entry.files, changed.items(), strict=True)
 
 
 def _image(version: Version, path: str, abbreviated: str, changes: Mapping[str, _Change]) -> FileImage:

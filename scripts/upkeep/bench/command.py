@@ -23,8 +23,7 @@ from upkeep.bench.measuring import measure
 from upkeep.bench.readme import write_tables
 from upkeep.bench.showing import show
 from upkeep.bench.tool import time_tool
-from upkeep.cells.selection import SELECTIONS, select
-from upkeep.command import VERSION
+from upkeep.cells.selection import release_options, select
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -43,15 +42,7 @@ PROFILED = {"caller": "public", "key": None, "chains": 1000, "position": "end"}
     show_default=True,
     help="Leave JSON here.",
 )
-@click.option("--release", type=VERSION, help="Take one release.")
-@click.option(
-    "--select",
-    "selection",
-    type=click.Choice(SELECTIONS),
-    default="edges",
-    show_default=True,
-    help="Take these releases.",
-)
+@release_options("edges")
 @click.option("--quick", is_flag=True, help="One case of each kind.")
 @click.option(
     "--table", "only_table", is_flag=True, help="Measure nothing: write the tables of the last runs into their page."

@@ -12,8 +12,8 @@ from litellm_patch.patching.ledger import bundled_folder, load_ledger
 from upkeep.cells.cell import run_cell
 from upkeep.cells.each import conclude, run_each
 from upkeep.cells.environment import ARMS, REBUILT, find_release
-from upkeep.cells.selection import SELECTIONS, Shard, select
-from upkeep.command import PASS_ON, VERSION, shard_option
+from upkeep.cells.selection import Shard, release_options, select
+from upkeep.command import PASS_ON, shard_option
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -22,15 +22,7 @@ if TYPE_CHECKING:
 @click.command("cells", context_settings=PASS_ON)
 @click.option("--folder", type=click.Path(path_type=Path), required=True, help="Make environments here.")
 @click.option("--results", type=click.Path(path_type=Path), required=True, help="Leave a JSON file for each cell here.")
-@click.option("--release", type=VERSION, help="Take one release.")
-@click.option(
-    "--select",
-    "selection",
-    type=click.Choice(SELECTIONS),
-    default="ends",
-    show_default=True,
-    help="Take these releases.",
-)
+@release_options("ends")
 @shard_option
 @click.option("--rebuilt", is_flag=True, help="Take a third arm: stock, but for an extension that is built here.")
 @click.argument("pytest_arguments", nargs=-1, type=click.UNPROCESSED)
@@ -52,7 +44,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     part = Shard(*shard)
     releases = part.of([find_release(str(release))] if release else select(ledger.releases, selection))
     kept = None if pytest_arguments else results  # a part of the tests is no result
-    place = folder.resolve() / f"shard-{part.number}-of-{part.count}"
+    place = part.folder(folder)
     console = Console(soft_wrap=True, highlight=False, markup=False)
     arms = (*ARMS, REBUILT) if rebuilt else ARMS
     failed = run_each(releases, lambda entry: run_cell(entry, place, kept, pytest_arguments, arms), console, "cells")

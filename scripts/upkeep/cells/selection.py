@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+import click
 
 from upkeep.cells.breakage import find_breakage
+from upkeep.command import VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from packaging.version import Version
 
@@ -17,6 +21,8 @@ if TYPE_CHECKING:
 SELECTIONS = ("newest", "edges", "ends", "minors", "all")
 
 T = TypeVar("T")
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,10 @@ class Shard:
     number: int
     count: int
 
+    def folder(self, folder: Path) -> Path:
+        """Give the folder of this part's environments, which it shares with no other part."""
+        return folder.resolve() / f"shard-{self.number}-of-{self.count}"
+
     def of(self, cells: Sequence[T]) -> Sequence[T]:
         """Every ``count``-th cell: sizes differ by one at most, and old and new releases are mixed alike.
 
@@ -41,6 +51,23 @@ class Shard:
             Those of this shard, in the same order.
         """
         return cells[self.number - 1 :: self.count]
+
+
+def release_options(default: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Give a command the options `--release` and `--select`, as the parameters ``release`` and ``selection``.
+
+    Args:
+        default: the selection that is taken where nothing else is said.
+    """
+
+    def decorate(command: Callable[P, R]) -> Callable[P, R]:
+        choice = click.Choice(SELECTIONS)
+        several = click.option(
+            "--select", "selection", type=choice, default=default, show_default=True, help="Take these releases."
+        )
+        return click.option("--release", type=VERSION, help="Take one release.")(several(command))
+
+    return decorate
 
 
 def select(releases: Sequence[Release], selection: str) -> Sequence[Release]:

@@ -17,8 +17,8 @@ from litellm_patch.patching.finding import find_target
 from litellm_patch.patching.ledger import bundled_folder, load_ledger
 from upkeep.cells.breakage import find_breakage
 from upkeep.cells.environment import ARMS, HERE, ROOT, ready_arm
-from upkeep.cells.selection import SELECTIONS, Shard, select
-from upkeep.command import VERSION, shard_option
+from upkeep.cells.selection import Shard, release_options, select
+from upkeep.command import shard_option
 from upkeep.errors import UpkeepError
 from upkeep.mutants.equivalents import Equivalent, load_equivalents, stale, unexplained
 from upkeep.mutants.verdict import MutantVerdict, read_verdicts, write_verdicts
@@ -80,15 +80,7 @@ def run_release(release: Release, folder: Path, known: Sequence[Equivalent] = ()
 @click.option(
     "--results", type=click.Path(path_type=Path), required=True, help="Leave a file of verdicts a release here."
 )
-@click.option("--release", type=VERSION, help="Take one release.")
-@click.option(
-    "--select",
-    "selection",
-    type=click.Choice(SELECTIONS),
-    default="ends",
-    show_default=True,
-    help="Take these releases.",
-)
+@release_options("ends")
 @shard_option
 @click.option("--skip-known", is_flag=True, help=f"Leave out what {EQUIVALENTS.name} names.")
 @click.option("--judge", is_flag=True, help="Run nothing: judge what all shards left in --results.")
@@ -112,7 +104,7 @@ def command(  # noqa: PLR0913 - one argument an option
     part = Shard(*shard)
     chosen = [ledger.find(release)] if release else select(ledger.releases, selection)
     releases = [entry for entry in part.of(chosen) if not find_breakage(entry.version)]
-    place = folder.resolve() / f"shard-{part.number}-of-{part.count}"
+    place = part.folder(folder)
     verdicts: list[MutantVerdict] = []
     console = Console(soft_wrap=True, highlight=False, markup=False)
     with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:

@@ -18,7 +18,7 @@ from upkeep.cells.breakage import find_breakage
 from upkeep.cells.each import conclude, run_each
 from upkeep.cells.environment import ARMS, ROOT, UntrustedEnvironmentError, find_release, ready_arm
 from upkeep.cells.selection import SELECTIONS, Shard, select
-from upkeep.command import PASS_ON, VERSION, names_no_test, shard_option
+from upkeep.command import PASS_ON, VERSION, shard_option
 from upkeep.proxy.table import CASES, table_of
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def run_release(
     here.mkdir(parents=True)
     options: list[str | Path] = ["--release", str(release.version), "--folder", here, "--table", here / CASES]
     options += ["--stock", folder / "stock", "--patched", folder / "patched"]
-    if names_no_test(arguments):
+    if _names_no_test(arguments):
         options += [tests, f"--ignore={DATABASE}"] if tests == TESTS else [tests]
     start = time.monotonic()
     done = subprocess.run(  # noqa: S603 - our own tests
@@ -77,6 +77,11 @@ def run_release(
     if done.returncode:
         return False, f"litellm {release.version}: {done.stdout}\nthe proxies' logs are in {here}"
     return True, f"litellm {release.version}: {summary}; {seconds}"
+
+
+def _names_no_test(arguments: Sequence[str]) -> bool:
+    """Whether what goes to pytest names no test: all of it are options, those with a value in one piece."""
+    return all(argument.startswith("-") for argument in arguments)
 
 
 @click.command("proxy", context_settings=PASS_ON)
@@ -111,13 +116,13 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     wanted = named or tuple(map(Version, USUAL))
     chosen = select(ledger.releases, selection) if selection else [find_release(str(version)) for version in wanted]
     releases = [release for release in part.of(chosen) if not find_breakage(release.version)]
-    place = folder.resolve() / f"shard-{part.number}-of-{part.count}"
+    place = part.folder(folder)
     kept = results.resolve()
     console = Console(soft_wrap=True, highlight=False, markup=False)
     tests = DATABASE if database else TESTS
     failed = run_each(
         releases, lambda release: run_release(release, place, kept, tests, pytest_arguments), console, "releases"
     )
-    if names_no_test(pytest_arguments) and not database:
+    if _names_no_test(pytest_arguments) and not database:
         console.print(table_of([kept / str(release.version) for release in releases]))
     return conclude(releases, failed, console, "releases")

@@ -6,6 +6,7 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
+from litellm_patch.errors import DEAD
 from upkeep.cells.environment import ROOT
 from upkeep.errors import UpkeepError
 from upkeep.release.running import run, uv
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from litellm_patch.patching.ledger import Release
-
-DEAD = 9
 
 
 def try_installed(wheel: Path, python: str, release: Release, folder: Path) -> bytes:
