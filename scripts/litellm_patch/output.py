@@ -6,16 +6,18 @@ import errno
 import json
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from litellm_patch.errors import LitellmPatchError, SystemFailureError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
+_MANY = 2000  # items that take a while
 _unwritten: list[OSError] = []
+T = TypeVar("T")
 
 
 def printable(text: str) -> str:
@@ -44,6 +46,16 @@ def put(text: str, *, stderr: bool = False) -> None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())  # what is still in the buffer would fail once more at the end
         os.close(nowhere)
+
+
+def track(items: Sequence[T], what: str) -> Iterable[T]:
+    """Go through many items with a bar on standard error, if that is a terminal."""
+    if len(items) < _MANY or not (sys.stderr and sys.stderr.isatty()):
+        return items
+    from rich.console import Console  # noqa: PLC0415 - takes longer than all else
+    from rich.progress import track  # noqa: PLC0415
+
+    return track(items, what, console=Console(stderr=True), transient=True)
 
 
 def take_unwritten() -> str | None:

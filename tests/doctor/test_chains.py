@@ -80,7 +80,8 @@ def test_a_person_reads_a_table(clinic: Clinic) -> None:
 
 
 @pytest.mark.parametrize("columns", [60, 80, 112])
-def test_a_narrow_terminal_loses_nothing(clinic: Clinic, columns: int) -> None:
+def test_a_narrow_terminal_loses_nothing(clinic: Clinic, monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    monkeypatch.setattr("litellm_patch.commands.doctor.is_terminal", lambda: True)
     narrow, wide = (clinic.run(clinic.path, columns=width).stdout for width in (columns, 500))
     assert sorted(set(narrow) - set(" \n─")) == sorted(set(wide) - set(" \n─"))
     assert all(narrow.count(character) == wide.count(character) for character in set(wide) - set(" \n─"))

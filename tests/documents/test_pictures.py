@@ -39,6 +39,7 @@ def test_a_picture_shows_what_the_command_prints(
     draw: Callable[[], str], more: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(ROOT)
+    monkeypatch.setattr("litellm_patch.commands.doctor.is_terminal", lambda: True)
     done = CliRunner().invoke(main, [*COMMAND.split()[1:], *more], env={"COLUMNS": str(WIDTH)})
     assert done.exit_code == 9
     drawn = [word for text in texts(draw()) for word in text]

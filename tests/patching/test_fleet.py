@@ -200,3 +200,57 @@ def test_what_is_denied_is_named_by_its_place(world: Installation) -> None:
         result = world.run(verb, home, "--all")
         assert result.exit_code == 7
         assert all(place in result.output for place in places)
+
+
+KEYS = {"state": str, "version": str, "package": str, "changed": list, "dry_run": bool, "found": str, "next": str}
+
+
+@pytest.mark.parametrize("verb", ["apply", "revert"])
+def test_a_dry_run_tells_what_would_be_and_changes_nothing(world: Installation, verb: str) -> None:
+    if verb == "revert":
+        world.expect(0, "apply")
+    before = snapshot(world.root)
+    result = world.run(verb, None, "--dry-run", "--json")
+    assert snapshot(world.root) == before
+    planned = json.loads(result.stdout)
+    assert {key: type(planned[key]) for key in KEYS} == KEYS
+    assert planned.keys() == {*KEYS, "exit_code"}
+    assert (planned["dry_run"], planned["next"]) == (True, "run it without --dry-run")
+    assert "would be" in world.run(verb, None, "--dry-run").stdout
+    done = json.loads(world.run(verb, None, "--json").stdout)
+    assert (done["changed"], done["state"]) == (planned["changed"], planned["state"])
+    assert (done["dry_run"], done["next"]) == (False, "restart the proxy")
+    again = json.loads(world.run(verb, None, "--json").stdout)
+    assert (again["changed"], again["next"]) == ([], "nothing to do")
+
+
+def test_a_dry_run_ends_with_the_code_of_a_real_one(world: Installation) -> None:
+    world.router.write_bytes(b"")
+    for options in ((), ("--dry-run",)):
+        result = world.run("apply", None, *options, "--json")
+        answer = json.loads(result.stdout)
+        assert (result.exit_code, answer["exit_code"], answer["state"]) == (5, 5, "drifted")
+        assert answer.keys() == {"state", "target", "found", "next", "exit_code"}
+
+
+def test_quiet_prints_errors_alone(world: Installation) -> None:
+    for verb, code in (("status", 3), ("apply", 0), ("status", 0), ("revert", 0)):
+        for options in ((), ("--all",)):
+            result = world.run(verb, None, "--quiet", *options)
+            assert (result.exit_code, result.output) == (code, "")
+    assert world.run("apply", world.root / "absent", "-q").stderr.startswith("error: ")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="scripts with an interpreter in their first line")
+@pytest.mark.parametrize("first", ["#!{}", "#!{} -s", "#!/bin/sh\n'''exec' \"{}\" \"$0\" \"$@\"\n' '''"])
+def test_the_litellm_executable_is_a_target(world: Installation, first: str) -> None:
+    """As a tool manager links it into a folder on the PATH."""
+    folder = world.env / "bin"
+    folder.mkdir()
+    (folder / "python3").touch()
+    (folder / "litellm").write_text(f"{first.format(folder / 'python3')}\nimport sys\n")
+    (world.root / "litellm").symlink_to(folder / "litellm")
+    assert world.run("apply", world.root / "litellm").exit_code == 0
+    assert world.router.read_bytes() == PATCHED[ROUTER]
+    (folder / "litellm").write_text("#!/bin/sh\nrm -rf /\n")
+    assert "is not a folder" in world.expect(1, "apply", folder / "litellm")

@@ -28,7 +28,7 @@ def test_the_doctor_sees_what_the_proxy_was_started_with(teams: Arms, release: V
             WRITTEN[kind.value]
         )
     report = report_chains(ProxyConfig(settings, release, Rules.UPSTREAM))
-    verdicts = {found["key"]: found["verdict"] for found in report.data["chains"]}
+    verdicts = {found["key"]: found["verdict"] for found in report.make_data()["chains"]}
     # by its alias, it is found with the patch alone
     assert verdicts["global"] == "partly"
     assert verdicts["own-chain"] == "alive"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
@@ -26,12 +26,14 @@ from litellm_patch.doctor.settings import read_settings
 from litellm_patch.doctor.verifying import python_of
 from litellm_patch.errors import DEAD, ConfigurationError, VerificationError
 from litellm_patch.model.names import Request, Rules
-from litellm_patch.output import say
+from litellm_patch.output import put, say, say_json
 from litellm_patch.patching.apply import status
 from litellm_patch.patching.judging import State
 from litellm_patch.patching.ledger import bundled_folder, load_ledger
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from litellm_patch.doctor.logs import Tally
     from litellm_patch.doctor.reporting import Answer
     from litellm_patch.patching.ledger import Ledger
@@ -113,7 +115,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
         answer = report_chains(proxy)
     code = VerificationError.exit_code if disagreements else DEAD if answer.dead else 0
     if as_json:
-        click.echo(json.dumps(answer.data | {"exit_code": code}))
+        say_json(answer.make_data() | {"exit_code": code})
     else:
         _print(answer)
     if disagreements:
@@ -175,9 +177,24 @@ def _read_log(place: Path) -> Tally:
 
 
 def _print(answer: Answer) -> None:
-    console = Console(markup=False, highlight=False, emoji=False)
+    """Print tables on a terminal; to a file or a pipe, a line for each row, with tabs between the columns."""
     for part in answer.shown:
         if isinstance(part, str):
             say(part)
+        elif is_terminal():
+            console = Console(markup=False, highlight=False, emoji=False)
+            with console.capture() as shown:
+                console.print(part)
+            put(shown.get().removesuffix("\n"))
         else:
-            console.print(part)
+            rows = zip(*(map(_plain, (column.header, *column.cells)) for column in part.columns), strict=True)
+            put("\n".join("\t".join(row) for row in rows if any(row)))
+
+
+def is_terminal() -> bool:
+    """Whether a person reads the output."""
+    return bool(sys.stdout and sys.stdout.isatty())
+
+
+def _plain(cell: RenderableType) -> str:
+    return str(cell).replace("\n", "; ")

@@ -7,14 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from litellm_patch.commands.given import GivenPath
-from litellm_patch.commands.targets import (
-    Finding,
-    all_option,
-    for_each,
-    json_option,
-    quiet_option,
-    targets_argument,
-)
+from litellm_patch.commands.targets import Finding, for_each, target_options
 from litellm_patch.errors import DeniedReleaseError, DriftedError, FixedUpstreamError, UnsupportedReleaseError
 from litellm_patch.patching.apply import status
 from litellm_patch.patching.built import how_to_replace, is_installed_compiled
@@ -47,10 +40,7 @@ _EPILOG = "\b\nStates, exit codes, and what to do next:\n" + "\n".join(
 
 
 @click.command("status", epilog=_EPILOG)
-@targets_argument
-@all_option
-@json_option
-@quiet_option
+@target_options
 @click.option("--diff", is_flag=True, help="Show how edited files differ from the stock or the patched ones.")
 @click.option(
     "--stock",
@@ -59,16 +49,7 @@ _EPILOG = "\b\nStates, exit codes, and what to do next:\n" + "\n".join(
     help="Take the stock files for --diff from this wheel, which the ledger must know.",
 )
 @click.pass_context
-def command(  # noqa: PLR0913 - one argument an option
-    ctx: click.Context,
-    targets: tuple[Path, ...],
-    *,
-    every: bool,
-    as_json: bool,
-    quiet: bool,
-    diff: bool,
-    stock: Path | None,
-) -> None:
+def command(ctx: click.Context, /, targets: tuple[Path, ...], *, diff: bool, stock: Path | None, **how: bool) -> None:
     """Tell whether the litellm in TARGET is patched, and what to do next."""
     folder = ctx.obj or bundled_folder()
     ledger = load_ledger(folder)
@@ -77,7 +58,7 @@ def command(  # noqa: PLR0913 - one argument an option
         found = status(place, ledger)
         return _describe(found, _differences(found, stock, default_cache(folder)) if diff or stock else None)
 
-    for_each(ctx, targets, show, every=every, as_json=as_json, quiet=quiet)
+    for_each(ctx, targets, show, **how)
 
 
 def _describe(found: Status, diff: list[str] | None) -> Finding:

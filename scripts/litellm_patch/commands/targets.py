@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Callable  # noqa: TC003
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,6 @@ from litellm_patch.output import refusal_of, say, say_error, say_json
 from litellm_patch.patching.finding import NotEntered, search
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from litellm_patch.patching.apply import Change
@@ -42,13 +42,14 @@ _FAILED = {
     UnsupportedReleaseError: "unsupported",
 }
 
-targets_argument = click.argument("targets", type=GivenPath(), nargs=-1, required=True, metavar="TARGET...")
-all_option = click.option(
-    "--all", "every", is_flag=True, help="Take every litellm in every TARGET; the worst decides the exit code."
+_TARGET_OPTIONS: tuple[Callable[[Any], Any], ...] = (
+    click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors."),
+    click.option("--json", "as_json", is_flag=True, help="Print JSON: one object a litellm, on a line each."),
+    click.option(
+        "--all", "every", is_flag=True, help="Take every litellm in every TARGET; the worst decides the code."
+    ),
+    click.argument("targets", type=GivenPath(), nargs=-1, required=True, metavar="TARGET..."),
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON: one object a litellm, on a line each.")
-quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
-dry_option = click.option("--dry-run", is_flag=True, help="Change nothing; tell what would be, and end with that code.")
 with_option = click.option(
     "--with",
     "option",
@@ -57,16 +58,22 @@ with_option = click.option(
 )
 
 
+def target_options(command: Any) -> Any:  # noqa: ANN401 - what click's own decorators take
+    """Give a verb TARGET, and how it is told: the keywords of `for_each`."""
+    for option in _TARGET_OPTIONS:
+        command = option(command)
+    return command
+
+
+def change_options(command: Any) -> Any:  # noqa: ANN401
+    """The same for a verb that changes something."""
+    dry = click.option("--dry-run", is_flag=True, help="Change nothing; tell what would be, and end with that code.")
+    return target_options(dry(command))
+
+
 @dataclass(frozen=True)
 class Finding:
-    """What a verb has to tell of one litellm.
-
-    Attributes:
-        code: The exit code.
-        word: The result in a word, by which several are counted.
-        lines: What a person reads.
-        data: What a script reads, without the exit code.
-    """
+    """What a verb has to tell of one litellm: `word` is what several are counted by, `data` lacks the exit code."""
 
     code: int
     word: str
@@ -74,23 +81,13 @@ class Finding:
     data: dict[str, Any]
 
 
-def for_each(  # noqa: PLR0913 - one argument an option
-    ctx: click.Context,
-    targets: tuple[Path, ...],
-    verb: Callable[[Path], Finding],
-    *,
-    every: bool,
-    as_json: bool,
-    quiet: bool,
+def for_each(
+    ctx: click.Context, targets: tuple[Path, ...], verb: Callable[[Path], Finding], *, every: bool, **how: bool
 ) -> None:
-    """Do something to each target, whatever happens to the others, and end with the worst exit code.
-
-    Raises:
-        UsageError: There are several targets without ``--all``.
-    """
+    """Do something to each target, whatever happens to the others, and end with the worst exit code."""
     if len(targets) > 1 and not every:
         raise click.UsageError("more than one TARGET needs --all")
-    run = _Run(every, as_json, quiet)
+    run = _Run(every, how["as_json"], how["quiet"])
     for place in run.search(targets) if every else targets:
         run.words[run.attempt(place, partial(verb, place))] += 1
     ctx.exit(run.end())
@@ -159,14 +156,7 @@ class _Run:
 
 
 def describe_change(change: Change, words: tuple[str, str, str], state: str, *, dry: bool) -> Finding:
-    """Tell what was changed, or would be.
-
-    Args:
-        change: What `apply` or `revert` did.
-        words: The verb for a file that was changed, that for one that would be, and what to say of none.
-        state: The state of the target now, or as it would be.
-        dry: Whether nothing was changed yet.
-    """
+    """Tell what was changed, or would be."""
     done, planned, idle = words
     what = f"litellm {change.target.version} in {change.target.package}"
     word = (planned if dry else done) if change.paths else idle

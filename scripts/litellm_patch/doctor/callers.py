@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import bisect
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from litellm_patch.model.names import CATCH_ALL, Config, Kind, Request, Routing, routed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Set as AbstractSet
 
     from litellm_patch.doctor.settings import Settings
 
@@ -62,11 +64,7 @@ def servable(settings: Settings, release: Routing, request: Request) -> bool:
     by_id = settings.ids.get(request.model)
     if by_id is not None and by_id.usable_by(request.team_id):
         return True
-    return bool(routed(_bare(settings.config), request, release))
-
-
-def _bare(config: Config) -> Config:
-    return replace(config, chains={}, default_fallbacks=())
+    return bool(routed(settings.config.bare, request, release))
 
 
 def _common_names(config: Config) -> tuple[str, ...]:
@@ -88,13 +86,13 @@ def _requests_of_teams(config: Config, release: Routing, common: Sequence[str]) 
             if deployment.public_name is not None:
                 internal[deployment.team_id].add(deployment.model_name)
                 public[deployment.team_id].add(deployment.public_name)
+    concerned = _Concerned(config, common)
     for team, names in owned.items():
-        prefixes = tuple(name.partition("*")[0] for name in names if "*" in name)
-        others = [name for name in common if _concerns(config.aliases.get(name, name), names, prefixes)]
-        for name in dict.fromkeys((*map(_example, names), *others)):
-            served = routed(_bare(config), Request(name, team), release)
+        mine = set(names)
+        for name in dict.fromkeys((*map(_example, names), *concerned.by(mine))):
+            served = routed(config.bare, Request(name, team), release)
             # an alias that is called like a name of theirs is looked up by that name too, whatever serves it
-            if any(d.team_id is not None for d in served) or (served and name in names):
+            if any(d.team_id is not None for d in served) or (served and name in mine):
                 known = name in public[team] or name in config.aliases
                 yield Reach(name, team, direct=name in internal[team] and not known)
 
@@ -102,12 +100,28 @@ def _requests_of_teams(config: Config, release: Routing, common: Sequence[str]) 
 def _requests_of_admins(config: Config, release: Routing) -> Iterator[Reach]:
     public = [_example(d.public_name) for d in config.deployments if d.team_id and d.public_name]
     for name in dict.fromkeys((*public, *config.aliases)):
-        if any(d.team_id for d in routed(_bare(config), Request(name, admin=True), release)):
+        if any(d.team_id for d in routed(config.bare, Request(name, admin=True), release)):
             yield Reach(name, admin=True)
 
 
-def _concerns(name: str, owned: Sequence[str], prefixes: tuple[str, ...]) -> bool:
-    return name in owned or name.startswith(prefixes)
+class _Concerned:
+    """Which of the names that anybody may try lead to a team's own."""
+
+    def __init__(self, config: Config, common: Sequence[str]) -> None:
+        self.common = common
+        self.places: dict[str, list[int]] = defaultdict(list)
+        for place, name in enumerate(common):
+            self.places[config.aliases.get(name, name)].append(place)
+        self.sorted = sorted(self.places)
+
+    def by(self, owned: AbstractSet[str]) -> Iterator[str]:
+        found = {place for name in owned for place in self.places.get(name, ())}
+        for prefix in {name.partition("*")[0] for name in owned if "*" in name}:
+            for at in range(bisect.bisect_left(self.sorted, prefix), len(self.sorted)):
+                if not self.sorted[at].startswith(prefix):
+                    break
+                found.update(self.places[self.sorted[at]])
+        return map(self.common.__getitem__, sorted(found))
 
 
 def _example(name: str) -> str:

@@ -29,7 +29,7 @@ class Circles:
         """The keys on the way from a chain back to itself, empty if none."""
         came_from: dict[int, int] = {}
         edge = deque([index])
-        while edge:
+        while edge and index not in came_from:
             at = edge.popleft()
             for step in self._steps[kind].get(at, ()):
                 if step not in came_from:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _INCLUDE = "include"
-_LARGE = 1 << 20
+_LARGE = 1 << 17
 _LARGEST = 1 << 26  # bytes; 50,000 models have a quarter of it
 _PLAIN = re.compile(r"[a-z_]{1,40}")  # what is surely no secret
 _SEVERAL = "expected a single document in the stream"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -14,7 +15,8 @@ from litellm_patch.doctor.targets import Names
 from litellm_patch.model.names import CATCH_ALL, Kind, Rules, find_chain, find_request_chain, lookup_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from litellm_patch.doctor.callers import Reach
     from litellm_patch.doctor.settings import Settings
@@ -125,7 +127,8 @@ class _Judge:
             verdict = Verdict.DEAD
             notes.append("requests reach it, and none of its targets can answer")
         if verdict is Verdict.PARTLY:
-            gained = [reach for reach in patched if reach not in today and not reach.direct]
+            known = set(today)
+            gained = [reach for reach in patched if reach not in known and not reach.direct]
             notes.append(f"only with the patch for {describe(gained)}")
         doubts = tuple(self.doubts(kind, key, judged))
         if verdict is Verdict.ALIVE and doubts:
@@ -137,20 +140,20 @@ class _Judge:
             if not self.release.tracks_attempts:
                 end = f"this release calls them again until max_fallbacks, {self.config.max_fallbacks}, ends it"
             notes.append(f"leads in a circle: {' -> '.join(circle)}; {end}")
-        gone = [reach for reach in today if reach not in patched and not reach.direct and not reach.via]
+        still = set(patched)
+        gone = [reach for reach in today if reach not in still and not reach.direct and not reach.via]
         if gone:
             notes.append(f"with the patch, a chain of their own takes over for {describe(gone)}")
         return Judgement(kind, index, key, key_kind, owners, judged, today, patched, verdict, tuple(notes))
 
     def key_kind(self, key: str) -> tuple[KeyKind, tuple[str, ...]]:
         """What a key is, and whose: the first that it is, in the order in which the Router would take it."""
-        deployments = self.config.deployments
-        internal = tuple(dict.fromkeys(d.team_id for d in deployments if d.model_name == key and d.team_id))
-        public = tuple(dict.fromkeys(d.team_id for d in deployments if d.public_name == key and d.team_id))
-        asked = {reach.model for reach in self.reached.requests}
-        spelled = asked | {name.rpartition("/")[2] for name in asked}
+        named = self.config.by_model_name.get(key, ())
+        internal = tuple(dict.fromkeys(d.team_id for d in named if d.team_id))
+        public = tuple(dict.fromkeys(d.team_id for d in self.config.by_public_name.get(key, ()) if d.team_id))
+        asked, spelled = self.asked
         wild = CATCH_ALL in key
-        shared = any(d.model_name == key and d.team_id is None for d in deployments)
+        shared = any(d.team_id is None for d in named)
         kinds: tuple[tuple[object, KeyKind, tuple[str, ...]], ...] = (
             (key == CATCH_ALL, KeyKind.CATCH_ALL, ()),
             (key in self.config.aliases, KeyKind.ALIAS, ()),
@@ -162,6 +165,12 @@ class _Judge:
             (spelled & {key, key.partition("/")[2]}, KeyKind.PREFIXED, ()),
         )
         return next(((kind, owners) for true, kind, owners in kinds if true), (KeyKind.UNKNOWN, ()))
+
+    @functools.cached_property
+    def asked(self) -> tuple[AbstractSet[str], AbstractSet[str]]:
+        """All names that are sent, and the same with and without what is before their last slash."""
+        asked = {reach.model for reach in self.reached.requests}
+        return asked, asked | {name.rpartition("/")[2] for name in asked}
 
     def doubts(self, kind: Kind, key: str, targets: Sequence[ChainTarget]) -> Iterator[str]:
         """What is wrong with the targets of a chain."""
@@ -190,14 +199,17 @@ class _Judge:
         """The team whose internal name a key is, where the proxy shows its models by their public names alone."""
         if self.settings.complete:
             return None
-        masked = {d.team_id for d in self.config.deployments if d.team_id and d.model_name == d.public_name}
-        return next((team for team in sorted(masked) if team and key.startswith(f"{INTERNAL_PREFIX}{team}_")), None)
+        return next((team for team in self.masked if key.startswith(f"{INTERNAL_PREFIX}{team}_")), None)
+
+    @functools.cached_property
+    def masked(self) -> Sequence[str]:
+        return sorted({d.team_id for d in self.config.deployments if d.team_id and d.model_name == d.public_name})
 
     def why_dead(self, kind: Kind, index: int, key: str, key_kind: KeyKind) -> str:
         """Why nothing reaches a chain, patched or not."""
         if key_kind is KeyKind.CATCH_ALL:
             return self.why_a_catch_all_is_dead(kind, index)
-        first = next(i for i, entry in enumerate(self.config.entries(kind)) if key in entry)
+        first = self.config.index(kind).first[key]
         if first != index:
             return f"entry {first + 1} has the same key and comes first"
         if key_kind is KeyKind.WILDCARD:
@@ -222,13 +234,21 @@ class _Judge:
     def takers(self, kind: Kind, key: str) -> tuple[str, ...]:
         """The keys of the chains that the requests of a key find instead."""
         found: dict[str, None] = {}
-        for reach in self.reached.requests:
-            names = lookup_names(self.config, reach.request, self.release, Rules.CONTRACT)
-            if key in names and not reach.direct:
-                taker, _ = find_request_chain(self.config, reach.request, kind, self.release, Rules.CONTRACT)
-                if taker is not None:
-                    found[taker] = None
+        for reach in self.seekers.get(key, ()):
+            taker, _ = find_request_chain(self.config, reach.request, kind, self.release, Rules.CONTRACT)
+            if taker is not None:
+                found[taker] = None
         return tuple(found)
+
+    @functools.cached_property
+    def seekers(self) -> Mapping[str, Sequence[Reach]]:
+        """The requests whose chain may be keyed by a name."""
+        found: dict[str, list[Reach]] = {}
+        for reach in self.reached.requests:
+            if not reach.direct:
+                for name in lookup_names(self.config, reach.request, self.release, Rules.CONTRACT):
+                    found.setdefault(name, []).append(reach)
+        return found
 
 
 def _verdict(today: Sequence[Reach], patched: Sequence[Reach]) -> Verdict:

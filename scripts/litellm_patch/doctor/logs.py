@@ -87,13 +87,7 @@ class Rescue:
 
 
 def read_log(stream: BinaryIO) -> Tally:
-    """Count the failed lookups in a log, line by line; an error that a log repeats is counted each time.
-
-    Raises:
-        ConfigurationError: it is compressed, and damaged or cut.
-        MissingLibraryError: it is compressed by zstd, which needs Python 3.14 or a library.
-        OSError: it cannot be read on.
-    """
+    """Count the failed lookups in a log, gzip and zstd too, by line; an error that it repeats counts each time."""
     tally = Tally()
     half = ""  # the older wording has a line's end inside
     for line in _lines(_unpacked(stream)):

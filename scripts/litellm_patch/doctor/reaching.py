@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from litellm_patch.doctor.callers import Reach, requests_of
 from litellm_patch.model.names import CATCH_ALL, Config, Failure, Kind, Routing, Rules, find_chain, predict
+from litellm_patch.output import track
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,7 +54,7 @@ class Reached:
     def entry_of(self, kind: Kind, key: str) -> int:
         """Which chain of a list a lookup name finds."""
         if key == CATCH_ALL:
-            return max(index for index, entry in enumerate(self.config.entries(kind)) if CATCH_ALL in entry)
+            return self.config.index(kind).catch_alls[-1]
         _, place = find_chain(self._marked, kind, (key,), self.release)
         return int(place[0]) if place else -1
 
@@ -69,13 +70,15 @@ class Reached:
             if not self.config.entries(kind):
                 continue
             failing = {d.id: failure for d in self.config.deployments}
-            for reach in self.requests:
+            for reach in track(self.requests, f"{rules.value}: {kind.value}"):
                 walk = predict(walked, reach.request, self.release, rules, failing)
                 lookups = [lookup for lookup in walk.lookups if lookup.kind is kind]
                 for number, lookup in enumerate(lookups[: 1 if reach.direct else None]):
                     if lookup.key is not None:
                         via = lookup.model if number else ""
-                        found[kind, self.entry_of(kind, lookup.key)][replace(reach, via=via)] = None
+                        found[kind, self.entry_of(kind, lookup.key)][
+                            Reach(reach.model, reach.team_id, reach.admin, reach.direct, via) if via else reach
+                        ] = None
             for name in self.settings.ids:
                 key, _ = find_chain(self.config, kind, (name,), self.release)
                 if key == name:

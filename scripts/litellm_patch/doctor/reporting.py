@@ -28,10 +28,11 @@ from litellm_patch.model.abilities import refuses_internal_targets, release_at
 from litellm_patch.model.names import Kind, Request, Rules
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from packaging.version import Version
-    from rich.console import RenderableType
+    from rich.table import Table
 
     from litellm_patch.doctor.logs import Tally
     from litellm_patch.doctor.settings import Settings
@@ -81,13 +82,13 @@ class Answer:
     """What was found.
 
     Attributes:
-        data: for a script.
+        make_data: for a script; made when it is asked for, as it can be large.
         shown: for a person; texts are lines.
         dead: whether something is dead as the proxy is now.
     """
 
-    data: dict[str, Any]
-    shown: tuple[RenderableType, ...]
+    make_data: Callable[[], dict[str, Any]]
+    shown: tuple[str | Table, ...]
     dead: bool
 
 
@@ -114,8 +115,7 @@ def report_chains(proxy: ProxyConfig) -> Answer:
     if dead and proxy.rules is Rules.UPSTREAM:
         end += f" or dead for some requests; the patch revives {len(revived)}"
     table = (chain_table(judgements),) if judgements else ()
-    data = {"chains": chains_as_data(judgements)}
-    return _answer(proxy, data, (*table, end), dead=bool(dead))
+    return _answer(proxy, lambda: {"chains": chains_as_data(judgements)}, (*table, end), dead=bool(dead))
 
 
 def report_request(proxy: ProxyConfig, request: Request) -> Answer:
@@ -125,7 +125,9 @@ def report_request(proxy: ProxyConfig, request: Request) -> Answer:
     dead = explanation.loses and proxy.rules is Rules.UPSTREAM
     end = "a chain is there for this request, and stock does not find it" if explanation.loses else "both do the same"
     lines = (f"{request.model} from {who}", *explanation.routing)
-    return _answer(proxy, explanation_as_data(explanation), (*lines, explanation_table(explanation), end), dead=dead)
+    return _answer(
+        proxy, lambda: explanation_as_data(explanation), (*lines, explanation_table(explanation), end), dead=dead
+    )
 
 
 def report_log(proxy: ProxyConfig | None, tally: Tally) -> Answer:
@@ -148,8 +150,8 @@ def report_log(proxy: ProxyConfig | None, tally: Tally) -> Answer:
     table = (log_table(tally, helpers if proxy else None),) if tally.groups else ()
     dead = proxy is not None and proxy.rules is Rules.UPSTREAM and any(helpers.values())
     if proxy is None:
-        return Answer(data, (*table, end), dead)
-    return _answer(proxy, data, (*table, end), dead=dead)
+        return Answer(lambda: data, (*table, end), dead)
+    return _answer(proxy, lambda: data, (*table, end), dead=dead)
 
 
 def report_verification(proxy: ProxyConfig, python: Path) -> tuple[Answer, int]:
@@ -167,12 +169,14 @@ def report_verification(proxy: ProxyConfig, python: Path) -> tuple[Answer, int]:
     end = f"the real Router did as the doctor says for {found.requests - many} of {found.requests} request(s)"
     table = (disagreement_table(found.disagreements),) if many else ()
     data = {"verified": found.requests, "disagreements": disagreements_as_data(found.disagreements)}
-    return Answer(chains.data | data, (*chains.shown, *table, end), chains.dead), many
+    return Answer(lambda: chains.make_data() | data, (*chains.shown, *table, end), chains.dead), many
 
 
-def _answer(proxy: ProxyConfig, data: dict[str, Any], shown: tuple[RenderableType, ...], *, dead: bool) -> Answer:
+def _answer(
+    proxy: ProxyConfig, make_data: Callable[[], dict[str, Any]], shown: tuple[str | Table, ...], *, dead: bool
+) -> Answer:
     patched = proxy.rules is Rules.CONTRACT
     told = {"release": str(proxy.version), "patched": patched, "remarks": list(proxy.remarks)}
     head = f"judged as LiteLLM {proxy.version}, {'patched' if patched else 'stock'}"
     remarks = (f"note: {remark}" for remark in proxy.remarks)
-    return Answer(told | data, (head, *remarks, *shown), dead)
+    return Answer(lambda: told | make_data(), (head, *remarks, *shown), dead)

@@ -11,13 +11,14 @@ from litellm_patch.doctor.callers import caller_words, servable
 from litellm_patch.model.names import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from litellm_patch.doctor.callers import Reach
     from litellm_patch.doctor.settings import Settings
     from litellm_patch.model.names import Routing
 
 _NEAR = 0.6  # of difflib's ratio: a typing error, not another word
+_MOST_COMPARED = 400_000  # pairs of names, some microseconds each
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,7 @@ class Names:
         if not self.settings.complete and not self.known(name):
             return ChainTarget(name, ())
         if not callers:
-            teams = {d.team_id for d in self.settings.config.deployments if d.team_id}
-            anyone = (Request(name), *(Request(name, team) for team in sorted(teams)))
-            served = any(servable(self.settings, self.release, request) for request in anyone)
+            served = self._serves_anybody(name)
             return ChainTarget(name, () if served else ("anybody",), None if served else self.nearest(name))
         not_for = tuple(
             caller_words(team, admin=admin)
@@ -65,10 +64,39 @@ class Names:
         return name in self._own or name in self._asked
 
     def nearest(self, name: str) -> str | None:
-        """The name that may have been meant: the same with another provider or none, else one spelled much like it."""
-        others = sorted(self._own - {name})
-        same = (other for other in others if other.rpartition("/")[2] == name.rpartition("/")[2])
-        return next(iter((*same, *difflib.get_close_matches(name, others, n=1, cutoff=_NEAR))), None)
+        """The name that may have been meant: the same with another provider or none, else one spelled much like it.
+
+        Of a very large configuration, only the first few names are compared by spelling.
+        """
+        if name not in self._nearest:
+            same = [other for other in self._by_last_part.get(name.rpartition("/")[2], ()) if other != name]
+            if not same and len(self._nearest) * len(self._own) <= _MOST_COMPARED:
+                same = difflib.get_close_matches(name, sorted(self._own - {name}), n=1, cutoff=_NEAR)
+            self._nearest[name] = next(iter(same), None)
+        return self._nearest[name]
+
+    def _serves_anybody(self, name: str) -> bool:
+        """Whether there is a caller who can be served by a name."""
+        config, by_id = self.settings.config, self.settings.ids.get(name)
+        resolved = config.aliases.get(name, name)
+        found = (
+            *config.by_model_name.get(resolved, ()),
+            *config.by_public_name.get(resolved, ()),
+            *config.shared_wildcards.matching(resolved),
+        )
+        owners = {d.team_id for d in (*found, *([by_id] if by_id else []))} | config.team_wildcards.keys()
+        return any(servable(self.settings, self.release, Request(name, team)) for team in (None, *owners))
+
+    @functools.cached_property
+    def _nearest(self) -> dict[str, str | None]:
+        return {}
+
+    @functools.cached_property
+    def _by_last_part(self) -> Mapping[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for name in sorted(self._own):
+            found.setdefault(name.rpartition("/")[2], []).append(name)
+        return found
 
     @functools.cached_property
     def _asked(self) -> frozenset[str]:

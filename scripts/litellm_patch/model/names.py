@@ -10,11 +10,13 @@ and the continuation of a broken stream.
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from typing import Any, TypeVar
 
 CATCH_ALL = "*"
 _Walked = tuple["Kind", str | None, tuple[str, ...] | None]
@@ -124,6 +126,61 @@ class Deployment:
 
 
 Chains = Sequence[Mapping[str, Sequence[str]]]
+K = TypeVar("K")
+
+
+def _grouped(pairs: Iterable[tuple[K, Deployment]]) -> Mapping[K, tuple[Deployment, ...]]:
+    groups: dict[K, list[Deployment]] = {}
+    for key, deployment in pairs:
+        groups.setdefault(key, []).append(deployment)
+    return {key: tuple(found) for key, found in groups.items()}
+
+
+class Wildcards:
+    """Names with stars in them, and the deployments that bear each; most are a prefix with one star behind."""
+
+    def __init__(self, patterns: Mapping[str, tuple[Deployment, ...]]) -> None:
+        """Take the names that have a star, and leave the others."""
+        self._prefixes: dict[str, tuple[int, int, tuple[Deployment, ...]]] = {}
+        self._others: list[tuple[re.Pattern[str], tuple[int, int, tuple[Deployment, ...]]]] = []
+        for number, (pattern, found) in enumerate(patterns.items()):
+            if "*" not in pattern:
+                continue
+            regex = re.escape(pattern).replace(r"\*", "(.*)")
+            rank = (len(regex), -number, found)
+            if pattern.index("*") == len(pattern) - 1:
+                self._prefixes[pattern[:-1]] = rank
+            else:
+                self._others.append((re.compile(regex), rank))
+        self._lengths = sorted({len(prefix) for prefix in self._prefixes})
+
+    def matching(self, name: str) -> tuple[Deployment, ...]:
+        """The deployments of the most specific wildcard that matches the start of a name, as the Router matches."""
+        ranks = [rank for regex, rank in self._others if regex.match(name)]
+        ranks += [self._prefixes[start] for n in self._lengths if (start := name[:n]) in self._prefixes]
+        return max(ranks, key=lambda rank: rank[:2])[2] if ranks else ()
+
+
+class ChainIndex:
+    """A list of chains, with the first and the last place of each key, and the places of the catch-alls."""
+
+    def __init__(self, entries: Chains) -> None:
+        """Take a list in which each entry counts by its first key, and any key may be the catch-all."""
+        self.entries = entries
+        keys = [next(iter(entry)) for entry in entries]
+        self.targets = [tuple(next(iter(entry.values()))) for entry in entries]
+        self.release: Routing | None = None
+        self.places: dict[str, int | None] = {}
+        self.last = {key: place for place, key in enumerate(keys)}
+        self.first = {key: place for place, key in reversed([*enumerate(keys)])}
+        self.catch_alls = [place for place, entry in enumerate(entries) if CATCH_ALL in entry]
+        self.catch_all_targets = [tuple(entries[place][CATCH_ALL]) for place in self.catch_alls]
+
+    def own_chain(self, name: str, other_spellings: AbstractSet[str]) -> int | None:
+        """Where the first chain keyed by the name is, else the last one keyed by another spelling of it."""
+        if name in self.first:
+            return self.first[name]
+        return max((self.last[key] for key in other_spellings if key in self.last), default=None)
 
 
 @dataclass(frozen=True)
@@ -146,10 +203,55 @@ class Config:
 
     def entries(self, kind: Kind) -> Chains:
         """The entries of a list, with the default fallbacks where they go."""
-        entries = self.chains.get(kind, ())
-        if kind is Kind.GENERAL and self.default_fallbacks:
-            return (*entries, {CATCH_ALL: self.default_fallbacks})
-        return entries
+        return self._indexed[kind].entries
+
+    def index(self, kind: Kind) -> ChainIndex:
+        """The entries of a list, by key."""
+        return self._indexed[kind]
+
+    @functools.cached_property
+    def _indexed(self) -> Mapping[Kind, ChainIndex]:
+        more = {Kind.GENERAL: [{CATCH_ALL: self.default_fallbacks}] if self.default_fallbacks else []}
+        return {kind: ChainIndex((*self.chains.get(kind, ()), *more.get(kind, ()))) for kind in Kind}
+
+    @functools.cached_property
+    def routes(self) -> list[Any]:
+        """A release; where each request goes in it, and which names that gives, as far as it was asked."""
+        return [None, {}, {}]
+
+    @functools.cached_property
+    def by_model_name(self) -> Mapping[str, tuple[Deployment, ...]]:
+        """The deployments by model name."""
+        return _grouped((d.model_name, d) for d in self.deployments)
+
+    @functools.cached_property
+    def by_team_and_public_name(self) -> Mapping[tuple[str | None, str | None], tuple[Deployment, ...]]:
+        """The teams' deployments by team and by what the team calls them."""
+        return _grouped(((d.team_id, d.public_name), d) for d in self.deployments if d.team_id is not None)
+
+    @functools.cached_property
+    def by_public_name(self) -> Mapping[str | None, tuple[Deployment, ...]]:
+        """The teams' deployments by what their teams call them."""
+        return _grouped((d.public_name, d) for d in self.deployments if d.team_id is not None)
+
+    @functools.cached_property
+    def shared_wildcards(self) -> Wildcards:
+        """The wildcards among the model names."""
+        return Wildcards(self.by_model_name)
+
+    @functools.cached_property
+    def team_wildcards(self) -> Mapping[str, Wildcards]:
+        """The wildcards among the public names of each team that has one."""
+        wild: dict[str, dict[str, tuple[Deployment, ...]]] = {}
+        for (team, public), found in self.by_team_and_public_name.items():
+            if team is not None and public and "*" in public:
+                wild.setdefault(team, {})[public] = found
+        return {team: Wildcards(patterns) for team, patterns in wild.items()}
+
+    @functools.cached_property
+    def bare(self) -> Config:
+        """The same without chains."""
+        return replace(self, chains={}, default_fallbacks=())
 
 
 @dataclass(frozen=True)
@@ -188,11 +290,21 @@ def routed(config: Config, request: Request, release: Routing) -> tuple[Deployme
     Returns:
         The deployments, empty where routing finds none that the caller may use.
     """
+    if config.routes[0] is not release:
+        config.routes[:] = [release, {}, {}]
+    key = (request.model, request.team_id, request.admin, request.sent)
+    known: dict[object, tuple[Deployment, ...]] = config.routes[1]
+    if key not in known:
+        known[key] = _routed(config, request, release)
+    return known[key]
+
+
+def _routed(config: Config, request: Request, release: Routing) -> tuple[Deployment, ...]:
     name = config.aliases.get(request.model, request.model)
     found = _serving(config, request, name, release)
     usable = _usable(found, request, release)
     named = _by_model_name(config, name)
-    defaults = _catch_alls(config, Kind.GENERAL)
+    defaults = [targets for targets in _catch_alls(config, Kind.GENERAL) if targets]
     if usable or not defaults or (found and not named):
         return usable
     team_id = request.team_id if release.default_knows_teams else None
@@ -209,16 +321,14 @@ def _serving(config: Config, request: Request, name: str, release: Routing) -> t
     if named:
         return named
     if release.admin_across_teams and request.admin and request.team_id is None:
-        across = tuple(d for d in config.deployments if d.team_id is not None and d.public_name == name)
+        across = config.by_public_name.get(name, ())
         if across:
             return across
-    team_wildcards = {
-        d.public_name: d for d in config.deployments if d.team_id == request.team_id is not None and d.public_name
-    }
-    own = _matching(name, {p: _by_public(config, request.team_id, p) for p in team_wildcards})
-    shared = _matching(name, {d.model_name: _by_model_name(config, d.model_name) for d in config.deployments})
-    first, second = (own, shared) if release.team_wildcard_first else (shared, own)
-    return first or second
+    wild = config.team_wildcards.get(request.team_id) if request.team_id is not None else None
+    own = wild.matching(name) if wild else ()
+    if own and release.team_wildcard_first:
+        return own
+    return config.shared_wildcards.matching(name) or own
 
 
 def _usable(found: tuple[Deployment, ...], request: Request, release: Routing) -> tuple[Deployment, ...]:
@@ -239,20 +349,11 @@ def _named(config: Config, name: str, team_id: str | None, release: Routing) -> 
 
 
 def _by_public(config: Config, team_id: str | None, public_name: str) -> tuple[Deployment, ...]:
-    return tuple(d for d in config.deployments if d.serves(public_name, team_id))
+    return config.by_team_and_public_name.get((team_id, public_name), ())
 
 
 def _by_model_name(config: Config, model_name: str) -> tuple[Deployment, ...]:
-    return tuple(d for d in config.deployments if d.model_name == model_name)
-
-
-def _matching(name: str, patterns: Mapping[str, tuple[Deployment, ...]]) -> tuple[Deployment, ...]:
-    """The deployments of the most specific wildcard that matches the start of the name, as the Router matches."""
-    wildcards = {re.escape(p).replace(r"\*", "(.*)"): found for p, found in patterns.items() if "*" in p}
-    for regex in sorted(wildcards, key=len, reverse=True):
-        if re.match(regex, name):
-            return wildcards[regex]
-    return ()
+    return config.by_model_name.get(model_name, ())
 
 
 def lookup_names(config: Config, request: Request, release: Routing, rules: Rules) -> tuple[str, ...]:
@@ -281,6 +382,16 @@ def derived_names(config: Config, request: Request, release: Routing, failed_at:
         failed_at: the internal name of the deployment that failed; it comes before those of its siblings.
     """
     served = routed(config, request, release)
+    known = config.routes[2]
+    key = (request.model, request.team_id, request.admin, request.sent, failed_at)
+    if key not in known:
+        known[key] = _derived_names(config, request, served, failed_at)
+    return known[key]  # type: ignore[no-any-return]
+
+
+def _derived_names(
+    config: Config, request: Request, served: Sequence[Deployment], failed_at: str | None
+) -> tuple[str, ...]:
     target = config.aliases.get(request.model)
     names = [target] if target is not None and served and not _foreign(config, target, request.team_id) else []
     names += sorted((d.model_name for d in served if d.team_id is not None), key=lambda name: name != failed_at)
@@ -303,16 +414,19 @@ def find_chain(
     Returns:
         The name that found the chain (``*`` for the catch-all) and its targets, or a pair of ``None``.
     """
-    chains = config.entries(kind)
+    index = config.index(kind)
     exact = release.exact_typed_lists and kind is not Kind.GENERAL
+    if index.release is not release:
+        index.release, index.places = release, {}
     for name in names:
-        own = _own_chain(chains, name, set() if exact else _other_spellings(name, release))
+        if name not in index.places:
+            index.places[name] = index.own_chain(name, set() if exact else _other_spellings(name, release))
+        own = index.places[name]
         if own is not None:
-            return name, own
-    if exact:
+            return name, index.targets[own]
+    if exact or not index.catch_alls:
         return None, None
-    catch_alls = _catch_alls(config, kind)
-    return (CATCH_ALL, catch_alls[-1]) if catch_alls else (None, None)
+    return CATCH_ALL, index.catch_all_targets[-1]
 
 
 def find_request_chain(
@@ -420,25 +534,16 @@ def _derived_chains(
 
 def _catch_alls(config: Config, kind: Kind) -> list[tuple[str, ...]]:
     """The targets of each ``{"*": [...]}``: routing takes the first of them, matching the last."""
-    return [tuple(entry[CATCH_ALL]) for entry in config.entries(kind) if CATCH_ALL in entry]
-
-
-def _own_chain(chains: Chains, name: str, other_spellings: AbstractSet[str]) -> tuple[str, ...] | None:
-    """The first chain keyed by the name, else the last one keyed by another spelling of it."""
-    found: tuple[str, ...] | None = None
-    for entry in chains:
-        key, targets = next(iter(entry.items()))
-        if key == name:
-            return tuple(targets)
-        if key in other_spellings:
-            found = tuple(targets)
-    return found
+    return config.index(kind).catch_all_targets
 
 
 def _other_spellings(name: str, release: Routing) -> AbstractSet[str]:
     """A name without its provider, or with the one that the Router infers."""
     prefixed = {f"{release.inferred[name]}/{name}"} if name in release.inferred else set()
-    return prefixed | {name.replace(f"{p}/", "") for p in release.providers if name.startswith(f"{p}/")}
+    if "/" not in name:
+        return prefixed
+    beginnings = (name[: slash.start()] for slash in re.finditer("/", name))
+    return prefixed | {name.replace(f"{p}/", "") for p in beginnings if p in release.providers}
 
 
 @dataclass(frozen=True)
@@ -520,6 +625,7 @@ class _Walk:
     lookups: list[Lookup] = field(default_factory=list)
     delivered: list[str] = field(default_factory=list)
     attempted: set[str] = field(default_factory=set)
+    hops: dict[str, Request] = field(default_factory=dict)
 
     def outcome(self, result: frozenset[str] | _BrokenStream) -> Outcome:
         """What became of the request, when its own walk has ended."""
@@ -614,10 +720,14 @@ class _Walk:
 
     def lists(self) -> Config:
         """The configuration with the lists that the request brings along."""
+        if not self.request.chains:
+            return self.config
         config = replace(self.config, chains={**self.config.chains, **self.request.chains})
         return replace(config, default_fallbacks=()) if Kind.GENERAL in self.request.chains else config
 
     def hop(self, model: str) -> Request:
         """The request as a fallback sends it on."""
-        sent = self.request.model if self.release.admin_by_first_name and model != self.request.model else None
-        return replace(self.request, model=model, sent=sent)
+        if model not in self.hops:
+            sent = self.request.model if self.release.admin_by_first_name and model != self.request.model else None
+            self.hops[model] = Request(**vars(self.request) | {"model": model, "sent": sent})
+        return self.hops[model]

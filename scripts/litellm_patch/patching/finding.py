@@ -64,13 +64,7 @@ class Target:
 
 @dataclass(frozen=True)
 class NotEntered:
-    """A folder that the search passed over.
-
-    Attributes:
-        path: The folder.
-        why: The reason, as the end of a sentence.
-        failed: Whether it should have been searched, and could not be.
-    """
+    """A folder that the search passed over, and why; `failed` if it could not be read."""
 
     path: str
     why: str
