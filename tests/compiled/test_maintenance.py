@@ -13,6 +13,7 @@ from litellm_patch.patching.ledger import ABSENT, Release, load_ledger
 from tests.compiled.conftest import CARGO_TOML, LOCK, archive_of
 from tests.patching.fake_index import FakeIndex
 from upkeep.command import main
+from upkeep.compiled import workspace
 from upkeep.releases import proving
 
 if TYPE_CHECKING:
@@ -165,7 +166,7 @@ def test_cargo_judges_what_is_proved(
     (cache / "sdists").mkdir(parents=True)
     for (name,) in (release.sdist for release in folder.releases):
         (cache / "sdists" / name).write_bytes(folder.index.answers[f"/files/{name}"].body)
-    compiles = proving.compiles
+    compiles = workspace.compiles
     monkeypatch.setattr(proving, "compiles", lambda release: compiles(release, cache))
     if judge == "refuses":
         toolbox.tell("fails")

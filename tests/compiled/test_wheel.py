@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 PLATFORM = next(iter(sys_tags())).platform
 STEM = "litellm-1.110.0"
 OWN_INFO = f"{STEM}.dist-info"
-NEW_INFO = f"{STEM}+fallbacknames.1.dist-info"
+NEW_INFO = f"{STEM}+fallbacknames.2.dist-info"
 PYPROJECT = b'[project]\nname = "litellm"\nversion = "1.110.0"\n[build-system]\nrequires = ["maturin==1.15.0"]\n'
 
 
@@ -103,7 +103,7 @@ def contents(wheel: bytes) -> dict[str, bytes]:
 
 def test_the_wheel_is_upstream_s_but_for_what_was_built(built: Release, cache: Path, tmp_path: Path) -> None:
     name, wheel = build_wheel(built, how(cache))
-    assert name == f"{STEM}+fallbacknames.1-cp310-abi3-{PLATFORM}.whl"
+    assert name == f"{STEM}+fallbacknames.2-cp310-abi3-{PLATFORM}.whl"
     files, (stock,) = contents(wheel), built.wheels
     assert files[EXTENSION] == b"built of fn walk() { derived() }\n"
     assert b"derived()" in files[FACADE]
