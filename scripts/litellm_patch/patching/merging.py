@@ -85,8 +85,9 @@ def strayed(path: str, there: Mapping[str, Edit], here: Mapping[str, Edit]) -> l
     Returns:
         One line for each function or other name; none if all is where it belongs.
     """
-    lines = [f"{path}: the merge leaves {name} as it is, which the patch changes" for name in sorted(there.keys() - here.keys())]
-    lines += [f"{path}: the merge changes {name}, which the patch does not" for name in sorted(here.keys() - there.keys())]
+    gone, more = sorted(there.keys() - here.keys()), sorted(here.keys() - there.keys())
+    lines = [f"{path}: the merge leaves {name} as it is, which the patch changes" for name in gone]
+    lines += [f"{path}: the merge changes {name}, which the patch does not" for name in more]
     lines += [
         f"{path}: the merge changes {name} in another way than the patch does"
         for name in sorted(there.keys() & here.keys())
@@ -132,7 +133,7 @@ def merge_edited(path: str, found: bytes, origins: Sequence[bytes], patched: byt
     _check(path, found)
     origins, patched = _renamed(found, (*origins, patched))
     stock, names = origins[0], ("yours", f"stock litellm {release}", "the patch")
-    origin = min(origins, key=lambda data: _distance(data, found))
+    origin = min(origins, key=lambda data: distance(data, found))
     before = found
     if origin is not stock:
         before = _merge(path, found, origin, stock, ("yours", "the patch", f"stock litellm {release}"))
@@ -239,12 +240,12 @@ def _renamed(found: bytes, candidates: Sequence[bytes]) -> tuple[list[bytes], by
             )
             for data in candidates
         ]
-        if _distance(renamed[0], found) < _distance(candidates[0], found):
+        if distance(renamed[0], found) < distance(candidates[0], found):
             candidates = renamed
     return list(candidates[:-1]), candidates[-1]
 
 
-def _distance(one: bytes, other: bytes) -> int:
+def distance(one: bytes, other: bytes) -> int:
     """How many lines only one of two files has."""
     counts = Counter(one.split(b"\n"))
     counts.subtract(other.split(b"\n"))
