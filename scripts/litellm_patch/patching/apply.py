@@ -229,7 +229,7 @@ def _plan(
     }
     edited = _records(tree, merged)
     marker = None if reverse or (tree.record is None and not edited) else _marker(series, tree, edited)
-    by_merge = {*edited, *(file.image.path for file in tree.files if file.is_merged)}
+    by_merge = {*edited, *(file.image.path for file in tree.files if file.is_merged or file.is_unmerged)}
     record = tree.with_record({path: data for path, data in wanted.items() if path not in by_merge}, marker)
     if marker is not None and edited and marker != tree.marker:
         changes = {target.marker: marker, **changes}  # first: a run that is killed leaves what the next one can read

@@ -12,18 +12,17 @@ from typing import TYPE_CHECKING
 from litellm_patch.errors import DriftedError, MergeConflictError, PatchError
 from litellm_patch.patching.git import git
 from litellm_patch.patching.patchfile import parse_patch
-from litellm_patch.patching.syntax import changed_names, edits, functions
+from litellm_patch.patching.syntax import changed_names, edits, functions, imports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from litellm_patch.patching.patchfile import Hunk
     from litellm_patch.patching.syntax import Edit, Function
 
 MARK = b"<<<<<<< "
 _ENDS = (b"=======\n", b">>>>>>> ", b"||||||| ")
 _UNDO = "undo your edit there, apply --merge, and make it again; or patch that file by hand"
-_PREFIX = re.compile(rb"(?m)^[ \t]*(?:from|import) ([\w.]+)\.litellm\b")
+_PREFIX = re.compile(rb"(?m)^[ \t]*from ([\w.]+)(?:\.litellm\b| import litellm$)")
 _COMMENT = re.compile(r"#[^\n]*")
 
 
@@ -131,6 +130,7 @@ def merge_edited(path: str, found: bytes, origins: Sequence[bytes], patched: byt
         GitError: Git is not there, or failed.
     """
     _check(path, found)
+    unnamed = origins[0]
     origins, patched = _renamed(found, (*origins, patched))
     stock, names = origins[0], ("yours", f"stock litellm {release}", "the patch")
     origin = min(origins, key=lambda data: distance(data, found))
@@ -140,7 +140,11 @@ def merge_edited(path: str, found: bytes, origins: Sequence[bytes], patched: byt
     after = _merge(path, before, stock, patched, names)
     if origin == patched and after != found:
         raise MergeConflictError(f"{path}: the patch is in it, and was edited", _UNDO)
-    return MergedFile(before, after, difference(path, after, before), _note(path, stock, patched, before, after))
+    there, here, kept = _hunks(path, stock, patched), _hunks(path, before, after), _hunks(path, unnamed, before)
+    moved = sorted(new[0] - old[0] for old, new in zip(there, here, strict=False)) or [0]
+    far = f"{moved[0]:+d} to {moved[-1]:+d} lines" if moved[0] < moved[-1] else f"{moved[0]:+d} lines"
+    note = f"merged {path}: {len(here)} hunks, moved by {far}; kept edits in {len(kept)} place(s)"
+    return MergedFile(before, after, difference(path, after, before), note)
 
 
 def _check(path: str, found: bytes) -> None:
@@ -178,34 +182,31 @@ def _merge(path: str, yours: bytes, base: bytes, theirs: bytes, labels: Sequence
 
 
 def _laid_out(path: str, yours: bytes, base: bytes, theirs: bytes) -> bytes:
-    """Give functions that the patch touches base's layout, if that is all in which they differ from it."""
+    """Give functions and imports that the patch touches base's layout, if that is all in which they differ from it."""
     hunks = _hunks(path, base, theirs)
-    mine = {function.name: function for function in functions(yours)}
+    mine = {part.name: part for part in (*imports(yours), *functions(yours))}
     changed = changed_names(base, yours)
     lines = yours.decode().split("\n")
-    for function in reversed(functions(base)):
-        own = mine.get(function.name)
-        touched = any(
-            function.line - 2 <= start + 1 <= function.end + 1 or start < function.line <= start + size
-            for start, size in hunks
-        )
-        if own and touched and function.name not in changed and _comments(own) == _comments(function):
-            lines[own.line - 1 : own.end] = function.text.rstrip("\n").split("\n")
+    alike = [
+        (mine[part.name], part)
+        for part in (*imports(base), *functions(base))
+        if any(start + size >= part.line - 2 and start <= part.end + 1 for start, size in hunks)
+        if part.name in mine and part.name not in changed and _comments(part) == _comments(mine[part.name])
+    ]
+    for own, part in sorted(alike, key=lambda pair: pair[0].line, reverse=True):
+        lines[own.line - 1 : own.end] = part.text.rstrip("\n").split("\n")
     return "\n".join(lines).encode()
 
 
 def _hunks(path: str, before: bytes, after: bytes) -> list[tuple[int, int]]:
     """Where a file was changed, from line 0, and how many lines of it."""
     diff = difference(path, before, after)
-    return [(hunk.before_start, len(hunk.before)) for hunk in _parsed(path, diff)]
+    hunks = parse_patch(diff, path)[path].hunks if diff else ()
+    return [(hunk.before_start, len(hunk.before)) for hunk in hunks]
 
 
-def _parsed(path: str, diff: bytes) -> Sequence[Hunk]:
-    return parse_patch(diff, path)[path].hunks if diff else ()
-
-
-def _comments(function: Function) -> list[str]:
-    return _COMMENT.findall(function.text)
+def _comments(part: Function) -> list[str]:
+    return _COMMENT.findall(part.text)
 
 
 def _conflicts(merged: bytes, yours: bytes) -> Iterator[tuple[str, list[str]]]:
@@ -250,11 +251,3 @@ def distance(one: bytes, other: bytes) -> int:
     counts = Counter(one.split(b"\n"))
     counts.subtract(other.split(b"\n"))
     return sum(map(abs, counts.values()))
-
-
-def _note(path: str, stock: bytes, patched: bytes, before: bytes, after: bytes) -> str:
-    there, here = _hunks(path, stock, patched), _hunks(path, before, after)
-    moved = [new[0] - old[0] for old, new in zip(there, here, strict=False)] or [0]
-    far = f"{min(moved):+d} to {max(moved):+d} lines" if len(set(moved)) > 1 else f"{moved[0]:+d} lines"
-    kept = _hunks(path, stock, before)
-    return f"merged {path}: {len(here)} hunks, moved by {far}; kept edits in {len(kept)} place(s)"

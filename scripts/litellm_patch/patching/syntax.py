@@ -98,15 +98,28 @@ def edits(before: bytes, after: bytes) -> dict[str, Edit]:
     Raises:
         PatchError: One of the two is not Python 3.10.
     """
+    names = changed_names(before, after)
     old, new = _parts(before, "stock"), _parts(after, "patched")
     found: dict[str, Edit] = {}
-    for name in changed_names(before, after):
+    for name in names:
         edit: Edit = Counter(("is there",) for parts in (new,) if name in parts)
         edit.update(place for _, node in new.get(name, ()) for place in _places(node, ()))
         edit.subtract(("is there",) for parts in (old,) if name in parts)
         edit.subtract(place for _, node in old.get(name, ()) for place in _places(node, ()))
         found[name] = Counter({place: count for place, count in edit.items() if count})
     return found
+
+
+def imports(source: bytes) -> list[Function]:
+    """List the imports of a module that are in no function, each under what it says, whatever its layout."""
+    lines, tree = source.decode(errors="replace").splitlines(keepends=True), _parse(source)
+    return [
+        Function(ast.unparse(node), node.lineno, end, "".join(lines[node.lineno - 1 : end]))
+        for block in (tree, *(node for node in tree.body if isinstance(node, ast.If)))
+        for node in block.body
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for end in [node.end_lineno or node.lineno]
+    ]
 
 
 def lookups(source: bytes, matchers: AbstractSet[str], *, loops: bool) -> Iterator[tuple[Function, list[str]]]:
@@ -127,6 +140,7 @@ def lookups(source: bytes, matchers: AbstractSet[str], *, loops: bool) -> Iterat
             yield found[node.lineno], by
 
 
+@lru_cache(maxsize=16)  # a large module takes a second
 def _parse(source: bytes) -> ast.Module:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # upstream's odd escapes are upstream's
@@ -168,6 +182,7 @@ def _same(old: list[_Part] | None, new: list[_Part] | None) -> bool:
     )
 
 
+@lru_cache(maxsize=16)
 def _parts(source: bytes, which: str) -> dict[str, list[_Part]]:
     """Take a module apart: all statements that give each name, none for an import."""
     try:
