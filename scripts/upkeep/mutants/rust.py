@@ -48,7 +48,7 @@ def run_rust_mutants(release: Release, output: Path, cache: Path | None = None) 
     cache = cache or default_cache()
     (name,) = release.sdist
     archive = fetch(release, name, cache / "sdists", Index())
-    stock, patched = (read_sources(release, archive, patched=patched) for patched in (False, True))
+    stock, patched = (read_sources(archive, series) for series in ((), (release,)))
     tested = {**patched, **_with_tests(release, patched)}
     with workspace(cache, REPLACED, {**PROFILE, "CARGO_INCREMENTAL": "1"}) as place:
         place.prepare(tested)
