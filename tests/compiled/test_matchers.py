@@ -36,7 +36,10 @@ MUTANTS = {
     "bare names count as keyed": (".filter(|entry| matches!(entry, Entry::Dict(_)));", ".filter(|_| true);"),
 }
 
-pytestmark = pytest.mark.skipif(shutil.which("cargo") is None, reason="no cargo: install Rust from https://rustup.rs")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(shutil.which("cargo") is None, reason="no cargo: install Rust from https://rustup.rs"),
+]
 
 segments = st.sampled_from([*PROVIDERS, "gpt-4", "a", "*", "openai"])
 names = st.lists(segments, min_size=1, max_size=4).map("/".join)

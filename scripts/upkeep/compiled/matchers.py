@@ -15,7 +15,6 @@ from litellm_patch.building.toolchain import find_toolchain
 from litellm_patch.errors import BuildError
 from litellm_patch.patching.patchfile import parse_patch
 from upkeep.compiled.workspace import default_cache, sources_of
-from upkeep.releases.locating import locate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -92,7 +91,7 @@ def matcher_sources(release: Release) -> dict[str, str]:
     stock = sources_of(release, ())[_SOURCE]
     series = sources_of(release, release.series(OPTION))[_SOURCE]
     patch = parse_patch(step.patch.read_bytes(), step.name)[_SOURCE]
-    alone = patch.apply(stock, locate(patch, stock))
+    alone = patch.apply(stock, [0] * len(patch.hunks))  # it was made from this file
     return {"stock": stock.decode(), "alone": alone.decode(), "series": series.decode()}
 
 
