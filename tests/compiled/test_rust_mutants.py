@@ -33,7 +33,7 @@ report.mkdir()
 (report / "outcomes.json").write_text(json.dumps({{"outcomes": outcomes}}))
 sys.exit(2 if fate == "MissedMutant" else 0)
 """
-CORE, GLUE = CRATES
+GLUE, CORE = CRATES
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +49,7 @@ def test_the_mutants_of_each_crate_are_judged(release: Release, cache: Path, tmp
         f"+fn {name}() {{ {body} }}".replace("{  }", "{}") for name, body in (("walk", "derived()"), ("derived", ""))
     ]
     assert run_rust_mutants(release, tmp_path / "out", cache) == {
-        "CaughtMutant": [f"{crate}: {line}" for crate in (CORE, GLUE) for line in lines]
+        "CaughtMutant": [f"{crate}: {line}" for crate in (GLUE, CORE) for line in lines]
     }
     box.tell(f"blind-{GLUE}")
     fates = run_rust_mutants(release, tmp_path / "out", cache)

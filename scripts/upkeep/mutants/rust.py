@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from litellm_patch.patching.ledger import Release
 
-CRATES: Mapping[str, tuple[str, ...]] = {"litellm-router-core": (), CRATE: ("--", "--lib", "router::")}
+CRATES: Mapping[str, tuple[str, ...]] = {CRATE: ("--", "--lib", "router::"), "litellm-router-core": ()}
 """The crates that the patch changes, and which of a crate's tests judge: all, or those of a module."""
 TESTS = "upstream/rust"
 _JUDGED = (0, 2, 3)  # exit codes of cargo-mutants: all noticed, some missed, some timed out

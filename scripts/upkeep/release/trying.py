@@ -45,13 +45,14 @@ def try_wheel(wheel: Path, release: Release, installer: str, folder: Path) -> in
         UpkeepError: It cannot be installed, is not what the ledger says, a request failed, or a file was left.
     """
     environment = Environment(folder, release)
-    uv("venv", "--python", sys.executable, *(("--seed",) if installer == "pip" else ()), folder)
     install: list[str | Path]
     uninstall: list[str | Path]
     if installer == "pip":
+        run(sys.executable, "-m", "venv", folder)
         install = [environment.python, "-m", "pip", "install", "--quiet", wheel]
         uninstall = [environment.python, "-m", "pip", "uninstall", "--quiet", "--yes", "litellm"]
     else:
+        uv("venv", "--python", sys.executable, folder)
         manager = (sys.executable, "-m", "uv", "--quiet", "pip")
         install = [*manager, "install", "--python", folder, wheel]
         uninstall = [*manager, "uninstall", "--python", folder, "litellm"]
