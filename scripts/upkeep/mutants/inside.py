@@ -54,8 +54,10 @@ class Forks:
         self._reached = StatementsRun()
         self._alive = _functions_alive(package)
         self._kills: Counter[tuple[str, str]] = Counter()
-        for function, by in json.loads((scratch / "kills.json").read_text(encoding="utf-8")):
-            self._count(function, by)
+        self._killers: dict[tuple[str, ...], str] = {}
+        for *key, by in json.loads((scratch / "kills.json").read_text(encoding="utf-8")):
+            self._count(key[0], by)
+            self._killers[tuple(key)] = by
         self._seconds: dict[str, float] = {}
         self._pools: list[ThreadPoolExecutor] = []
         self.said = ""
@@ -79,16 +81,16 @@ class Forks:
         gc.unfreeze()
         self._pools = [found for found in gc.get_objects() if isinstance(found, ThreadPoolExecutor)]
         gc.freeze()
-        self._must_survive(session)
         for mutant in self._mutants():
             swaps = list(_swaps(mutant.code, self._alive[mutant.file]))
-            if mutant.key in self._known:
-                fate, by = "skipped", ""
+            if mutant.key in self._known or not swaps:
+                fate = "skipped" if mutant.key in self._known else "unreachable"
+                verdict = MutantVerdict(mutant.file, *mutant.key, fate)
             else:
-                fate, by = self._fork(session, swaps, mutant) if swaps else ("unreachable", "")
-            if by:
-                self._count(mutant.function, by)
-            self._write([MutantVerdict(mutant.file, *mutant.key, fate, by)])
+                verdict = self._run(session, swaps, mutant)
+            if verdict.by:
+                self._count(mutant.function, verdict.by)
+            self._write(verdict)
         self._must_survive(session)
         return True
 
@@ -110,7 +112,7 @@ class Forks:
 
     def _must_survive(self, session: pytest.Session) -> None:
         """A fork without a mutant passes: else it is being a fork, or the order of the tests, that fails them."""
-        fate, by = self._fork(session, ())
+        fate, by = self._fork(session, session.items, ())
         if fate != "survived":
             self.said = f"{by} ({fate}, in a fork)"
 
@@ -119,28 +121,34 @@ class Forks:
             stock, patched = ((folder / file).read_text(encoding="utf-8") for folder in (self._stock, self._package))
             yield from mutants(file, stock, patched)
 
-    def _write(self, verdicts: Sequence[MutantVerdict]) -> None:
+    def _write(self, verdict: MutantVerdict) -> None:
         with self._results.open("a", encoding="utf-8") as results:
-            results.writelines(json.dumps(asdict(verdict)) + "\n" for verdict in verdicts)
+            results.write(json.dumps(asdict(verdict)) + "\n")
+
+    def _run(
+        self, session: pytest.Session, swaps: Sequence[tuple[FunctionType, CodeType]], mutant: Mutant
+    ) -> MutantVerdict:
+        """Run what could notice a mutant: by itself the test that killed the very same one before, then all others."""
+        session.items.sort(key=lambda item: self._promise(item, mutant.function))
+        reaching = self._reached.by(mutant.file, mutant.lines)
+        items = [item for item in session.items if not mutant.lines or item.nodeid in reaching]
+        killer = [item for item in items if item.nodeid == self._killers.get(mutant.key)]
+        fate, by = "survived", ""
+        for tests in (killer, items):
+            if tests and fate == "survived":
+                fate, by = self._fork(session, tests, swaps)
+        return MutantVerdict(mutant.file, *mutant.key, fate, by)
 
     def _fork(
-        self, session: pytest.Session, swaps: Sequence[tuple[FunctionType, CodeType]], mutant: Mutant | None = None
+        self, session: pytest.Session, items: Sequence[pytest.Item], swaps: Sequence[tuple[FunctionType, CodeType]]
     ) -> tuple[str, str]:
-        """Run the tests in a copy of this process: what became of them, and the first that failed."""
-        function = mutant.function if mutant else ""
-        session.items.sort(key=lambda item: self._promise(item, function))
-        items = session.items
-        if mutant and mutant.lines:
-            reaching = self._reached.by(mutant.file, mutant.lines)
-            items = [item for item in items if item.nodeid in reaching]
-        if not items:
-            return "survived", ""
+        """Run tests in a copy of this process: what became of them, and the first that failed."""
         self._judge.forget()
         reading, writing = os.pipe()
         child = os.fork()
         if not child:
             os.close(reading)
-            session.items = items
+            session.items = [*items]
             _run_in_child(session, swaps, self._pools, writing)
         os.close(writing)
         with os.fdopen(reading) as pipe:
@@ -243,8 +251,8 @@ def main(arguments: Sequence[str]) -> int:
     """Run the mutants of a release.
 
     Args:
-        arguments: a folder with ``known.json``, the mutants to skip, and ``kills.json``, which test killed a mutant of
-            which function before, where ``results.jsonl`` is written, a verdict a
+        arguments: a folder with ``known.json``, the mutants to skip, and ``kills.json``, which test killed which
+            mutant before, where ``results.jsonl`` is written, a verdict a
             line; the package's folder; that of the stock one, and the interpreter that has it; the files' paths in the
             package; then, behind ``--``, what goes to pytest.
 
