@@ -264,10 +264,11 @@ def main(arguments: Sequence[str]) -> int:
     files = here[4:]
     for file in files:
         importlib.import_module(".".join((package.name, *Path(file).with_suffix("").parts)))
-    exchange = f"--exchange={scratch}"
-    with judging(stock_python, scratch / "patched.json", [NEVER_WORSE, "--arm=stock", exchange]) as judge:
+    # pytest's own tracebacks search all modules for their sources, which each fork would do anew: most of a kill's time
+    both = (f"--exchange={scratch}", "--tb=native")
+    with judging(stock_python, scratch / "patched.json", [NEVER_WORSE, "--arm=stock", *both]) as judge:
         forks = Forks(scratch, package, stock, files, judge)
-        code = pytest.main([*tests, "--arm=patched", exchange], plugins=[forks])
+        code = pytest.main([*tests, "--arm=patched", *both], plugins=[forks])
     if forks.said:
         print(f"fails without a mutant: {forks.said}")  # noqa: T201 - for whoever started this
     return 1 if code or forks.said else 0
