@@ -565,7 +565,7 @@ async def test_a_public_name_that_is_no_text_keeps_nothing_from_the_catch_all(pr
         if deployment["model_name"] == A1:
             deployment["model_info"]["team_public_model_name"] = 5
 
-    assert await _outcome(router, A1, TEAM_A) == "answer from other"
+    assert await _outcome(router, "gpt-4.1", TEAM_A) == "answer from other"
 
 
 @needs("cooldown_gate")
