@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from upkeep.mutants.verdict import MutantVerdict
 
 TESTS = {
+    "test_slow.py::test_property": (),
     **dict.fromkeys(("test_many.py::test_1", "test_many.py::test_2", "test_many.py::test_3"), ()),
     "test_few.py::test_edge": (),
     "test_arms.py::test_compared": ("other_arm",),
@@ -45,16 +46,18 @@ def _run(
         for name, fixtures in TESTS.items()
     ]
     forks._of_file.update(item.path for item in items)
+    forks._seconds["test_slow.py::test_property"] = 5
     session = cast("pytest.Session", SimpleNamespace(items=items))
     return forked, forks._run(session, (), mutant)
 
 
-def test_small_files_come_first_and_what_compares_the_arms_last(tmp_path: Path) -> None:
+def test_quick_tests_of_small_files_come_first_and_what_compares_the_arms_last(tmp_path: Path) -> None:
     forked, verdict = _run(tmp_path, [], MUTANT, ())
 
     assert [name for tests in forked for name in tests] == [
         "test_few.py::test_edge",
         *(f"test_many.py::test_{number}" for number in (1, 2, 3)),
+        "test_slow.py::test_property",
         "test_arms.py::test_compared",
     ]
     assert verdict.fate == "survived"
