@@ -25,7 +25,7 @@ from upkeep.mutants.running import run_until_failure
 from upkeep.mutants.verdict import MutantVerdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from upkeep.mutants.generate import Mutant
     from upkeep.mutants.judge import Judge
@@ -85,6 +85,7 @@ class Forks:
         gc.unfreeze()
         self._pools = [found for found in gc.get_objects() if isinstance(found, ThreadPoolExecutor)]
         gc.freeze()
+        killers: set[str] = set()
         for mutant in self._mutants():
             swaps = list(_swaps(mutant.code, self._alive[mutant.file]))
             if mutant.key in self._known or not swaps:
@@ -94,8 +95,9 @@ class Forks:
                 verdict = self._run(session, swaps, mutant)
             if verdict.by:
                 self._count(mutant.function, verdict.by)
+                killers.add(verdict.by)
             self._write(verdict)
-        self._must_survive(session)
+        self._must_survive(session, killers)
         return True
 
     def _count(self, function: str, by: str) -> None:
@@ -114,9 +116,10 @@ class Forks:
                     function.__code__ = _in_file(code, function.__code__.co_filename)
         return found
 
-    def _must_survive(self, session: pytest.Session) -> None:
-        """A fork without a mutant passes: else it is being a fork, or the order of the tests, that fails them."""
-        fate, by = self._fork(session, session.items, ())
+    def _must_survive(self, session: pytest.Session, killers: Collection[str]) -> None:
+        """What killed a mutant passes in a fork without one: else it is being a fork, or the order, that fails it."""
+        items = [item for item in session.items if item.nodeid in killers]
+        fate, by = self._fork(session, items, ())
         if fate != "survived":
             self.said = f"{by} ({fate}, in a fork)"
 

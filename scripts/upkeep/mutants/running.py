@@ -38,7 +38,7 @@ def run_until_failure(
     """
     watch = _Watch()
     session.config.pluginmanager.register(watch)
-    for item, next_item in zip(items, [*items[1:], None], strict=True):
+    for item, next_item in zip(items, [*items[1:], None], strict=False):
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=next_item)
         if watch.failed:
             session._setupstate.teardown_exact(None)  # the next run finds nothing of this one
