@@ -19,10 +19,10 @@ from litellm_patch.patching.ledger import bundled_folder, load_ledger, load_toml
 from upkeep.cells.environment import ROOT
 from upkeep.errors import UpkeepError
 from upkeep.release.installed import try_installed
+from upkeep.release.locking import LOCKED
 from upkeep.release.running import uv
 
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
-CONSTRAINTS = Path(__file__).with_name("build-constraints.txt")
 _SECTION = r"(?ms)^## \[{name}\](?P<head>[^\n]*)\n(?P<notes>.*?)(?=^## \[|\Z)"
 
 
@@ -117,7 +117,7 @@ def _build(folder: Path) -> dict[str, bytes]:
     with tarfile.open(fileobj=BytesIO(_git("archive", "--format=tar", "HEAD"))) as archive:
         archive.extractall(folder, filter="data")
     when = _git("log", "-1", "--format=%ct").decode().strip()
-    constraints = ("--build-constraints", CONSTRAINTS, "--require-hashes")
+    constraints = ("--build-constraints", LOCKED, "--require-hashes")
     uv("build", "--out-dir", folder / "dist", *constraints, folder, settings={"SOURCE_DATE_EPOCH": when})
     return {path.name: path.read_bytes() for path in (folder / "dist").iterdir() if path.suffix in {".whl", ".gz"}}
 
