@@ -12,6 +12,7 @@ from io import BytesIO
 from pathlib import Path
 
 import click
+from packaging.version import Version
 
 from litellm_patch.output import say
 from litellm_patch.patching.files import write_whole
@@ -78,10 +79,18 @@ def notes_of(changelog: str, version: str, *, dry_run: bool) -> str:
     """
     found = re.search(_SECTION.format(name=re.escape(version)), changelog)
     unreleased = re.search(_SECTION.format(name="Unreleased"), changelog)
+    newest = max(map(Version, re.findall(r"(?m)^## \[(\d[^]]*)\]", changelog)), default=None)
+    if newest and newest > Version(version):
+        raise ReleaseError(
+            f"CHANGELOG.md has notes for {newest}, pyproject.toml says {version}", "raise the version there"
+        )
+    if (found or not dry_run) and unreleased and unreleased["notes"].strip():
+        raise ReleaseError(
+            "CHANGELOG.md has notes under Unreleased",
+            f"move them under [{version}] with its date, or raise the version",
+        )
     if dry_run:
         found = found or unreleased
-    elif unreleased and unreleased["notes"].strip():
-        raise ReleaseError("CHANGELOG.md has notes under Unreleased", f"move them under [{version}] with its date")
     if not found or not found["notes"].strip():
         raise ReleaseError(f"CHANGELOG.md has no notes for {version}", f"write them under ## [{version}] - DATE")
     if not dry_run and not re.fullmatch(r" - \d{4}-\d\d-\d\d", found["head"]):
