@@ -61,7 +61,7 @@ def test_a_dry_run_takes_what_is_not_released() -> None:
     assert notes_of(text, "0.3.0", dry_run=True) == "- more\n"
     with pytest.raises(ReleaseError, match="no notes"):
         notes_of("# Changelog\n\n## [Unreleased]\n", "0.3.0", dry_run=True)
-    with pytest.raises(ReleaseError, match="notes under Unreleased; .* or raise the version"):
+    with pytest.raises(ReleaseError, match=r"notes under Unreleased; .* or raise the version"):
         notes_of(text, "0.2.0", dry_run=True)
     with pytest.raises(ReleaseError, match=re.escape("notes for 0.2.0, pyproject.toml says 0.1.1")):
         notes_of(text, "0.1.1", dry_run=True)
