@@ -28,6 +28,7 @@ _ROOMS = {
     "demo": "upkeep.demo.command",
     "release": "upkeep.release.command",
     "try-wheel": "upkeep.release.trying",
+    "lock": "upkeep.release.locking",
     "pictures": "upkeep.pictures.command",
 }
 _SHARD = re.compile(r"([1-9][0-9]*)/([1-9][0-9]*)")
