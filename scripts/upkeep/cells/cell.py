@@ -108,7 +108,8 @@ def _run_tests(  # noqa: PLR0913, PLR0917
         _see_that_it_is_imported(environment, tree)
     else:
         environment = ready_arm(folder, release, HERE / "requirements.txt", arm)
-    matching = MATCHING in release.options and not pytest_arguments and not tree
+    # of a compiled release, tests/compiled holds the matchers against each other
+    matching = MATCHING in release.options and release.delivery == "files" and not pytest_arguments and not tree
     path = (*((tree.package.parent,) if tree else ()), ROOT / "scripts", ROOT)
     with tempfile.TemporaryDirectory(prefix="litellm-patch-cell-") as scratch:
         outcomes = Path(scratch) / "outcomes.json"
