@@ -182,7 +182,7 @@ def _finish(task: Task, entry: Release, data: bytes | None) -> list[str]:
         work = _keep(task, missed, applied)
         raise PortConflictError(
             f"{len(missed)} reader(s) of chains in litellm {task.version} are not covered, listed above",
-            f"let the patch reach them in {work.tree}, or say in port/readers.toml why not; then port --continue",
+            f"let the patch reach them in {work.tree}, or say in patching/readers.toml why not; then port --continue",
         )
     lines = [f"proved: the patch is in, compiles, and changes {sum(map(len, changed.values()))} names; no new reader"]
     ledger = task.ledger_with(entry)
