@@ -56,7 +56,7 @@ def _type(command: str, project: Path, code: int = 0) -> str:
         command,
         shell=True,
         cwd=project,
-        env={**os.environ, **names, "PATH": path},
+        env={**os.environ, **names, "PATH": path, "PYTHONPATH": str(ROOT / "scripts")},
         capture_output=True,
         text=True,
         check=False,
