@@ -112,6 +112,14 @@ def compiled(session: nox.Session) -> None:
     run_matrix(session, "--compiled", "--select", "newest")
 
 
+@nox.session(default=False, python=["3.10", "3.11", "3.12", "3.13"])
+def wheel(session: nox.Session) -> None:
+    """Try a wheel that `litellm-patch wheel` built, ``-- PATH``, on each Python: pip, uv, requests, the real proxy."""
+    install(session, "matrix", "proxy")
+    run_room(session, "try-wheel")
+    run_room(session, "proxy", *cells(session), "--results", ".cache/wheel", "--wheel")
+
+
 def run_matrix(session: nox.Session, *arguments: str) -> None:
     """Run cells of the matrix, in environments of this session's own."""
     install(session, "matrix")

@@ -38,7 +38,8 @@ def say_json(data: Mapping[str, object]) -> None:
 def put(text: str, *, stderr: bool = False) -> None:
     """Print a text. What a stream does not take is lost, and never stops what is being done: see `take_unwritten`."""
     try:
-        click.echo(text, err=stderr, color=False if os.environ.get("NO_COLOR") else None)
+        plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+        click.echo(text, err=stderr, color=False if plain else None)
     except OSError as error:
         if not stderr:
             _unwritten.append(error)

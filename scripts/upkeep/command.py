@@ -27,6 +27,7 @@ _ROOMS = {
     "bench": "upkeep.bench.command",
     "demo": "upkeep.demo.command",
     "release": "upkeep.release.command",
+    "try-wheel": "upkeep.release.trying",
     "lock": "upkeep.release.locking",
     "pictures": "upkeep.pictures.command",
 }

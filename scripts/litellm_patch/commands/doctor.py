@@ -14,6 +14,7 @@ from rich.console import Console
 from litellm_patch.commands.given import GivenPath
 from litellm_patch.doctor.configuration import read_configuration
 from litellm_patch.doctor.logs import read_log
+from litellm_patch.doctor.page import chain_page
 from litellm_patch.doctor.reporting import (
     ProxyConfig,
     read_running,
@@ -23,11 +24,13 @@ from litellm_patch.doctor.reporting import (
     report_verification,
 )
 from litellm_patch.doctor.settings import read_settings
+from litellm_patch.doctor.showing import fit
 from litellm_patch.doctor.verifying import python_of
-from litellm_patch.errors import DEAD, ConfigurationError, VerificationError
+from litellm_patch.errors import DEAD, ConfigurationError, SystemFailureError, VerificationError
 from litellm_patch.model.names import Request, Rules
 from litellm_patch.output import put, say, say_json
 from litellm_patch.patching.apply import status
+from litellm_patch.patching.files import write_whole
 from litellm_patch.patching.judging import State
 from litellm_patch.patching.ledger import bundled_folder, load_ledger
 
@@ -67,6 +70,13 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Start a real Router of the litellm in TARGET, with mock providers, and compare.",
 )
+@click.option(
+    "--html",
+    "page",
+    type=GivenPath(dir_okay=False),
+    metavar="FILE",
+    help="Write the chains as a page for a browser too.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
 def command(  # noqa: PLR0913, PLR0917 - one argument an option
@@ -79,6 +89,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     model: str | None,
     team: str | None,
     log: Path | None,
+    page: Path | None,
     *,
     patched: bool,
     admin: bool,
@@ -100,6 +111,11 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
         ((model is not None) + (log is not None) + verified > 1, "--explain, --log and --verify: ask one at a time"),
         (model is None and (team is not None or admin), "--team and --admin belong to --explain"),
         (admin and team is not None, "--admin is a caller without --team"),
+        (
+            page is not None and (model or log) is not None,
+            "--html is a page of all chains: leave --explain and --log out",
+        ),
+        (page is not None and page == config, "--html would replace CONFIG.yaml: name another FILE"),
         (verified and (target is None or source is None), "--verify needs a configuration and --target"),
     )
     ledger = load_ledger(ctx.obj or bundled_folder())
@@ -114,6 +130,8 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     elif proxy is not None:
         answer = report_chains(proxy)
     code = VerificationError.exit_code if disagreements else DEAD if answer.dead else 0
+    if page is not None:
+        _write_page(page, chain_page(answer.make_data(), config.name if config else "a running proxy"))
     if as_json:
         say_json(answer.make_data() | {"exit_code": code})
     else:
@@ -176,6 +194,17 @@ def _read_log(place: Path) -> Tally:
     return tally
 
 
+def _write_page(place: Path, page: str) -> None:
+    next_step = "name a file in a folder that you may write to"
+    if place.exists() and not place.is_file():
+        raise SystemFailureError(f"cannot write {place}: it is not a regular file", next_step)
+    try:
+        write_whole(place.resolve(), page.encode())
+    except OSError as error:
+        raise SystemFailureError(f"cannot write {place}: {error.strerror or error}", next_step) from error
+    say(f"wrote {place}", stderr=True)
+
+
 def _print(answer: Answer) -> None:
     """Print tables on a terminal; to a file or a pipe, a line for each row, with tabs between the columns."""
     for part in answer.shown:
@@ -184,7 +213,7 @@ def _print(answer: Answer) -> None:
         elif is_terminal():
             console = Console(markup=False, highlight=False, emoji=False)
             with console.capture() as shown:
-                console.print(part)
+                console.print(fit(part, console.width))
             put(shown.get().removesuffix("\n"))
         else:
             rows = zip(*(map(_plain, (column.header, *column.cells)) for column in part.columns), strict=True)

@@ -114,8 +114,8 @@ def report_chains(proxy: ProxyConfig) -> Answer:
     end = f"{len(judgements)} chain(s), {len(dead)} of them dead" if judgements else "no fallback chains are configured"
     if dead and proxy.rules is Rules.UPSTREAM:
         end += f" or dead for some requests; the patch revives {len(revived)}"
-    table = (chain_table(judgements),) if judgements else ()
-    return _answer(proxy, lambda: {"chains": chains_as_data(judgements)}, (*table, end), dead=bool(dead))
+    table = (chain_table(judgements, proxy.rules),) if judgements else ()
+    return _answer(proxy, lambda: {"chains": chains_as_data(judgements, proxy.rules)}, (*table, end), dead=bool(dead))
 
 
 def report_request(proxy: ProxyConfig, request: Request) -> Answer:
