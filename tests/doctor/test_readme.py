@@ -53,7 +53,7 @@ def run(clinic: Clinic, world: Installation, command: str) -> None:
     done = subprocess.run(  # noqa: S602
         command, shell=True, cwd=clinic.folder, env=environ, capture_output=True, check=False, text=True
     )
-    notes = [line for line in done.stderr.splitlines() if not line.startswith("note: the patches are those of ")]
+    notes = [line for line in done.stderr.splitlines() if not line.startswith("note: using the patches of ")]
     assert notes == []
     assert done.returncode == next((code for part, code in CODES.items() if part in command), DEAD)
     assert done.stdout

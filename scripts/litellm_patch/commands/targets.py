@@ -44,9 +44,12 @@ _FAILED = {
 
 _TARGET_OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors."),
-    click.option("--json", "as_json", is_flag=True, help="Print JSON: one object a litellm, on a line each."),
+    click.option("--json", "as_json", is_flag=True, help="Print one JSON object per litellm, one per line."),
     click.option(
-        "--all", "every", is_flag=True, help="Take every litellm in every TARGET; the worst decides the code."
+        "--all",
+        "every",
+        is_flag=True,
+        help="Take every litellm in every TARGET; end with the worst exit code.",
     ),
     click.argument("targets", type=GivenPath(), nargs=-1, required=True, metavar="TARGET..."),
 )
@@ -54,7 +57,7 @@ with_option = click.option(
     "--with",
     "option",
     metavar="NAME",
-    help="Put an optional patch in as well: `matching`, which keeps the cost of a lookup flat.",
+    help="Apply an optional patch too: `matching`, which keeps lookups fast however many chains there are.",
 )
 
 
@@ -67,7 +70,7 @@ def target_options(command: Any) -> Any:  # noqa: ANN401 - what click's own deco
 
 def change_options(command: Any) -> Any:  # noqa: ANN401
     """The same for a verb that changes something."""
-    dry = click.option("--dry-run", is_flag=True, help="Change nothing; tell what would be, and end with that code.")
+    dry = click.option("--dry-run", is_flag=True, help="Change nothing; show what would change, with its exit code.")
     return target_options(dry(command))
 
 
