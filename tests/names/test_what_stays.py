@@ -557,6 +557,17 @@ async def test_a_deployment_that_nobody_owns_has_no_public_name(provider: Provid
     assert provider.models_called == ("global",)
 
 
+async def test_a_public_name_that_is_no_text_keeps_nothing_from_the_catch_all(provider: Provider) -> None:
+    """Malformed input gives what it gives today, be it an answer."""
+    provider.reset({A1: Behaviour.ERROR})
+    router = build_router(_config({"*": ["other"]}, {"nobody": ["z"]}), provider.url, "openai")
+    for deployment in router.model_list:
+        if deployment["model_name"] == A1:
+            deployment["model_info"]["team_public_model_name"] = 5
+
+    assert await _outcome(router, "gpt-4.1", TEAM_A) == "answer from other"
+
+
 @needs("cooldown_gate")
 @pytest.mark.parametrize(("siblings", "cooled_down"), [(0, False), (1, True)], ids=["alone", "one of two"])
 async def test_a_deployment_without_a_chain_is_cooled_down_if_it_has_a_sibling(

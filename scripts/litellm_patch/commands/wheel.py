@@ -99,8 +99,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     try:
         release = None if what.endswith(".whl") else ledger.find(Version(what))
         if release and release.delivery == "wheel":
-            release.series(option)
-            how = How((sources or default_folder()).absolute(), index, offline, portable, dict(replaced))
+            how = How((sources or default_folder()).absolute(), index, offline, portable, dict(replaced), option)
             wheels = build_wheels(release, how, platform)
         else:
             wheels = make_wheels(what, ledger, index, platform, option)
