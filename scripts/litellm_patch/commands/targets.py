@@ -35,6 +35,7 @@ WORST_FIRST = (
 )
 """The exit codes of the verbs that take a TARGET: of several, the first in here is that of the whole run."""
 
+_TO_PATCH = {3, 4}
 _FAILED = {
     DeniedReleaseError: "denied",
     DriftedError: "drifted",
@@ -142,7 +143,8 @@ class _Run:
         if self.as_json and not self.quiet:
             say_json({**finding.data, "exit_code": finding.code})
         for line in () if self.as_json or self.quiet else finding.lines:
-            say(line)
+            style = "green" if finding.code == 0 else "yellow" if finding.code in _TO_PATCH else "red"
+            say(line, style=style if finding.word and line.startswith(f"{finding.word}: ") else "")
 
     def end(self) -> int:
         """Say what was found in all, and what may have been missed; give the exit code."""
