@@ -146,8 +146,7 @@ def choose(release: Release, given: Path | None = None, platform: str | None = N
 
 def _fetched(release: Release, name: str, index: Index) -> bytes:
     """Fetch a wheel of a release."""
-    offer = index.offers.get(release.version)
-    if offer is None or name not in {file.filename for file in offer.files}:
+    if name not in index.files.get(release.version, {}):
         raise WheelError(f"the index has no {name}", "name another with --index-url, or give the wheel's path")
     with tempfile.TemporaryDirectory(prefix="litellm-patch-") as scratch:
         index.download(release.version, name, Path(scratch, name))
