@@ -29,11 +29,7 @@ class Index:
     """An index with the simple API. Nothing is asked, and no library imported, before it is needed."""
 
     def __init__(self, url: str | None = None) -> None:
-        """Keep the address.
-
-        Args:
-            url: The root of the simple API, also in uv's form `name=url`; PyPI if not given.
-        """
+        """Keep the root of the simple API, also in uv's form `name=url`; PyPI if not given."""
         self._url = re.sub(r"^[\w.-]+=(?=\w+://)", "", url or "")
 
     @cached_property

@@ -36,11 +36,7 @@ class Stock:
     paths: frozenset[str]
 
     def read(self, version: Version, archives: Mapping[str, str]) -> dict[str, bytes] | None:
-        """Read the files of a release.
-
-        Args:
-            version: The release.
-            archives: The sha256 of each wheel or source archive that the files may come from.
+        """Read the files of a release, which may come from these archives: sha256 by file name.
 
         Returns:
             The content of each wanted file that the release has; None if the cache lacks anything of it, or holds
@@ -74,12 +70,7 @@ def read_wheel(archive: Path, name: str, paths: Collection[str] | None = None) -
 
 
 def read_sdist(archive: Path, name: str, paths: Collection[str] | None = None) -> dict[str, bytes]:
-    """Read files of a source archive, by their paths below its top folder.
-
-    Args:
-        archive: Where it is.
-        name: What it is called on the index.
-        paths: Which files; all if not given.
+    """Read files of a source archive, by their paths below its top folder, which its name on the index gives.
 
     Raises:
         WheelError: It is no source archive, or has something else than plain files below one folder.
