@@ -66,9 +66,7 @@ def test_references_to_the_environment() -> None:
     )
     assert found.config.aliases == {"al": "a"}
     assert found.config.chains[Kind.GENERAL] == ({"a": ("os.environ/GROUP",)},), "LiteLLM leaves what is in a list"
-    assert found.remarks == (
-        "model_list[1] refers to the environment, which does not have it here: taken as it stands",
-    )
+    assert found.remarks == ("model_list[1] refers to an environment variable that is not set here: left as it is",)
 
 
 @pytest.mark.parametrize("target", [["a", SECRET], None, 4, {"hidden": SECRET}, ""])

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from litellm_patch.patching.ledger import Release, Step
     from litellm_patch.wheels.index import Index
 
-_REPORT = "if the index serves another file than before, do not build it, and report that"
+_REPORT = "if the index serves another file than before, do not use it, and report that"
 
 
 def fetch(release: Release, name: str, folder: Path, index: Index | None) -> Path:

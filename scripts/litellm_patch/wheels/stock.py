@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 NOTE = "wheel.json"  # where the files came from, and their hashes; null for a file that the archive lacks
 
-_REPORT = "if the index serves another file than before, do not build it, and report that"
+_REPORT = "if the index serves another file than before, do not use it, and report that"
 
 
 def default_cache(patches: Path) -> Path:
