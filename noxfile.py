@@ -171,7 +171,8 @@ def port(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def upstream(session: nox.Session) -> None:
-    """Make the pull request for upstream, checked by its tools, tried on both arms; ``-- --write`` keeps the proof."""
+    """Make the pull requests for upstream, checked by its tools, tried on both arms; ``-- --write`` keeps the proof."""
+    need_cargo(session)
     install(session, "maintain", "matrix")
     session.install(*LOCKED, ".ci/locked-upstream.txt", *nox.project.dependency_groups(PYPROJECT, "upstream"))
     run_room(session, "upstream", "--folder", f"{session.virtualenv.location}/upstream", "--output", ".cache/upstream")

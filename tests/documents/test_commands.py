@@ -49,7 +49,7 @@ OF_OTHER_TESTS = {
     "nox -s port -- VERSION": ROOT / "tests" / "patching" / "test_port.py",
     "nox -s port -- --continue": ROOT / "tests" / "patching" / "test_port.py",
     "nox -s upstream_tests -- path/to/litellm": ROOT / "tests" / "environments" / "test_submission.py",
-    "git am --3way path/to/.cache/upstream/0001-*.patch": ROOT / "tests" / "patching" / "test_export.py",
+    "git am --3way path/to/.cache/upstream/VERSION/0001-*.patch": ROOT / "tests" / "patching" / "test_export.py",
 }
 """What cannot be typed as it stands, and where the same is run."""
 
@@ -59,7 +59,7 @@ WANTS_MORE_THAN_A_MACHINE = [
     "git remote show origin | grep 'HEAD branch'",
     "git switch -c fix/fallback-names",
     "git commit --amend --reset-author --no-edit",
-    "PROOF=path/to/.cache/upstream/prove_fix.py",
+    "PROOF=path/to/.cache/upstream/VERSION/prove_fix.py",
     'git switch --detach HEAD~1 && OPENAI_API_KEY=... python $PROOF --label "Before ($(git rev-parse --short HEAD))"',
     'git switch fix/fallback-names && OPENAI_API_KEY=... python $PROOF --label "After ($(git rev-parse --short HEAD))"',
 ]
