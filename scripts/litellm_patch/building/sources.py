@@ -43,7 +43,7 @@ def fetch(release: Release, name: str, folder: Path, index: Index | None) -> Pat
         folder.mkdir(parents=True, exist_ok=True)
         new = path.with_suffix(".new")
         try:
-            if name not in {file.filename for file in getattr(index.offers.get(release.version), "files", ())}:
+            if name not in index.files.get(release.version, {}):
                 raise BuildError(f"the index has no {name}", "name another with --index-url")
             index.download(release.version, name, new)
             new.replace(path)

@@ -10,7 +10,7 @@ from litellm_patch.patching.ledger import LEDGER_NAME, Ledger, Step, load_ledger
 from litellm_patch.patching.patchfile import FilePatch, Hunk
 from litellm_patch.wheels.stock import Stock
 from upkeep.releases.locating import locate
-from upkeep.releases.offers import refusal_of, supported_offers
+from upkeep.releases.offers import Offer, refusal_of, supported_offers
 from upkeep.releases.ranges import RangePatch, make_entry, patch_for, read_patch, touched_by
 from upkeep.releases.surroundings import fetch_stock
 from upkeep.releases.writing import dump_ledger
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from litellm_patch.wheels.index import Offer
     from upkeep.releases.surroundings import Surroundings
 
 
