@@ -150,14 +150,14 @@ def pictures(session: nox.Session) -> None:
 @nox.session(default=False)
 def releases(session: nox.Session) -> None:
     """Keep the ledger: ``-- check`` says what is missing or untrue, ``-- update`` writes it, ``-- prove`` proves it."""
-    install(session, "maintain")
+    install(session, "matrix")
     run_room(session, "releases")
 
 
 @nox.session(default=False)
 def apply_all(session: nox.Session) -> None:
     """Prove each patch on every release of the ledger: applied strictly, judged by its syntax tree, reverted."""
-    install(session, "maintain")
+    install(session, "matrix")
     session.run("python", "-m", "upkeep", "releases", "check", "--offline", env=PATHS)
     run_room(session, "releases", "prove")
 
