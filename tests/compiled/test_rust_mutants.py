@@ -74,7 +74,7 @@ def test_the_mutants_are_of_the_patched_crates_only() -> None:
 
 def test_what_the_glue_returns_is_written_out() -> None:
     sources = {"a.rs": b"fn f(x: u8) -> PyResult<Vec<String>> {\n", "a.py": b"# -> PyResult<u8> {"}
-    assert rust._spelled_out(sources) == {  # noqa: SLF001
+    assert rust._spelled_out(sources) == {
         "a.rs": b"fn f(x: u8) -> Result<Vec<String>, pyo3::PyErr> {\n",
         "a.py": sources["a.py"],
     }

@@ -54,7 +54,7 @@ def test_a_key_that_is_spelled_otherwise_and_a_target_that_has_failed(clinic: Cl
     chains = [{"llama": [group, "claude"]}]
     clinic.write({"model_list": [model(group), model("claude")], "router_settings": {"fallbacks": chains}})
     assert clinic.json(0, "--explain", group)["stock"]["steps"][1:] == [
-        f"fallbacks: {group} finds that of llama, so it answers: {group}, claude",
+        f"fallbacks: {group} finds the chain of llama, which answers: {group}, claude",
         f"fallbacks: {group} is what failed, so it is skipped",
     ]
 

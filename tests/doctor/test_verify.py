@@ -98,7 +98,7 @@ def test_disagreement(clinic: Clinic) -> None:
     assert [(d["request"]["model"], d["expected"], d["answered_by"]) for d in answer["disagreements"]] == [
         ("prod", ["claude"], None)
     ]
-    assert "the Router does something else for 1 request(s)" in result.stderr
+    assert "the real Router behaves differently for 1 request(s)" in result.stderr
     assert "nobody" in clinic.run(clinic.path, "--target", env, "--verify").stdout
 
 
@@ -108,7 +108,7 @@ def test_disagreement(clinic: Clinic) -> None:
         ("raise ValueError('refused')", "failed: ValueError: refused; see that litellm works there"),
         ("import os; os.write(1, b'x')", "does not answer: "),
         ("import os; os._exit(3)", "failed: "),
-        ("import os; os.write(1, b'[]'); os._exit(0)", "are not as many as the questions"),
+        ("import os; os.write(1, b'[]'); os._exit(0)", "did not answer each request"),
         ("import os; os.write(1, b'7'); os._exit(0)", "did not print a list of answers"),
     ],
 )

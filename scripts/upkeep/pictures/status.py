@@ -53,4 +53,4 @@ def _show(console: Console) -> None:
         if number:
             console.print(f"$ litellm-patch {verb} {FOLDER}", highlight=False)
         done = CliRunner().invoke(main, [verb, FOLDER], color=True)
-        console.print(Text.from_ansi(done.output), highlight=False)
+        console.print(Text.from_ansi(done.output.rstrip().replace(str(Path.cwd()), "/srv/proxy")), highlight=False)
