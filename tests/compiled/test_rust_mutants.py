@@ -70,3 +70,11 @@ def test_the_mutants_are_of_the_patched_crates_only() -> None:
     for release in load_ledger(bundled_folder()).compiled:
         touched = {file.path.split("/")[2] for file in release.files if file.path.endswith(".rs")}
         assert {f"litellm-{crate}" for crate in touched} == set(CRATES)
+
+
+def test_what_the_glue_returns_is_written_out() -> None:
+    sources = {"a.rs": b"fn f(x: u8) -> PyResult<Vec<String>> {\n", "a.py": b"# -> PyResult<u8> {"}
+    assert rust._spelled_out(sources) == {
+        "a.rs": b"fn f(x: u8) -> Result<Vec<String>, pyo3::PyErr> {\n",
+        "a.py": sources["a.py"],
+    }

@@ -51,7 +51,7 @@ OF_OTHER_TESTS = {
     "nox -s port -- VERSION": ROOT / "tests" / "patching" / "test_port.py",
     "nox -s port -- --continue": ROOT / "tests" / "patching" / "test_port.py",
     "nox -s upstream_tests -- path/to/litellm": ROOT / "tests" / "environments" / "test_submission.py",
-    "git am --3way path/to/.cache/upstream/0001-*.patch": ROOT / "tests" / "patching" / "test_export.py",
+    "git am --3way path/to/.cache/upstream/VERSION/0001-*.patch": ROOT / "tests" / "patching" / "test_export.py",
 }
 """What cannot be typed as it stands, and where the same is run."""
 
@@ -61,7 +61,7 @@ WANTS_MORE_THAN_A_MACHINE = [
     "git remote show origin | grep 'HEAD branch'",
     "git switch -c fix/fallback-names",
     "git commit --amend --reset-author --no-edit",
-    "PROOF=path/to/.cache/upstream/prove_fix.py",
+    "PROOF=path/to/.cache/upstream/VERSION/prove_fix.py",
     'git switch --detach HEAD~1 && OPENAI_API_KEY=... python $PROOF --label "Before ($(git rev-parse --short HEAD))"',
     'git switch fix/fallback-names && OPENAI_API_KEY=... python $PROOF --label "After ($(git rev-parse --short HEAD))"',
 ]
@@ -133,7 +133,7 @@ def test_five_minutes(tmp_path: Path) -> None:
     said = [_type(command, tmp_path, code) for command, code in zip(OF_FIVE_MINUTES, codes, strict=True)]
 
     assert "the patch revives 2" in said[1]
-    assert "the real Router did as the doctor says" in said[4]
+    assert "the real Router agrees with the doctor" in said[4]
 
 
 @pytest.mark.skipif(

@@ -51,5 +51,5 @@ index_option = click.option(
     envvar=["PIP_INDEX_URL", "UV_DEFAULT_INDEX"],
     show_envvar=True,
     metavar="URL",
-    help="Ask this index, which must speak the simple API; PyPI unless given.",
+    help="Use this package index, which must have the simple API; default: PyPI.",
 )

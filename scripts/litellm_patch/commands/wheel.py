@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     metavar="FOLDER",
     help="Keep what a build needs, and what it has compiled, here: some gigabytes; the user's cache unless given.",
 )
-@click.option("--offline", is_flag=True, help="Build of what FOLDER and cargo have already, without a network.")
+@click.option("--offline", is_flag=True, help="Build from what FOLDER and cargo have already, without a network.")
 @click.option("--portable", is_flag=True, help="Build for the C library of upstream's wheel; needs ziglang.")
 @click.option(
     "--replace-crate",
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     "--compare",
     type=GivenPath(exists=True, dir_okay=False),
     metavar="STOCK",
-    help="Make nothing: show in what the patched WHEEL differs from this stock one.",
+    help="Make nothing; show how the patched WHEEL differs from this stock one.",
 )
 @click.option("--force", is_flag=True, help="Replace a file that already exists with different content.")
 @with_option

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import os
+import re
 import shutil
 import sys
 import sysconfig
@@ -52,7 +53,7 @@ def run_rust_mutants(release: Release, output: Path, cache: Path | None = None) 
     (name,) = release.sdist
     archive = fetch(release, name, cache / "sdists", Index())
     stock, patched = (read_sources(archive, series) for series in ((), (release,)))
-    tested = {**patched, **_with_tests(release, patched)}
+    stock, tested = map(_spelled_out, (stock, {**patched, **_with_tests(release, patched)}))
     shutil.rmtree(output, ignore_errors=True)
     fates: dict[str, list[str]] = {}
     with workspace(cache, REPLACED, _settings()) as place:
@@ -72,6 +73,12 @@ def run_rust_mutants(release: Release, output: Path, cache: Path | None = None) 
             for outcome in made:
                 fates.setdefault(outcome["summary"], []).append(outcome["scenario"]["Mutant"]["name"])
     return fates
+
+
+def _spelled_out(contents: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The sources with ``PyResult`` written out: of an alias cargo-mutants makes nothing that compiles."""
+    alias, itself = rb"-> PyResult<(.+)> \{", rb"-> Result<\1, pyo3::PyErr> {"
+    return {path: re.sub(alias, itself, data) if path.endswith(".rs") else data for path, data in contents.items()}
 
 
 def _settings() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Write the folder that a submitter takes to upstream: for each tree, commits as mail and the words that go with them."""
+"""Write the folder that a submitter takes to upstream: commits as mail, and the words that go with them."""
 
 from __future__ import annotations
 
