@@ -146,6 +146,13 @@ LOG = _sub(b"        name = model\n", b"        log(model)\n        name = model
 LAID_OUT = _sub(
     b'self.find(name, kwargs["team"])\n', b'self.find(\n            name,\n            kwargs["team"],\n        )\n'
 )
+_OTHER = b"\n" + BEFORE[ROUTER][BEFORE[ROUTER].index(b"    def other") :]
+
+
+def _no_other(data: bytes) -> bytes:
+    return data.replace(_OTHER, b"")
+
+
 EDITS: dict[str, tuple[Mapping[str, Callable[[bytes], bytes]], Callable[[bytes], bytes]]] = {
     "a log line in both twins": ({ROUTER: LOG}, LOG),
     "a helper that moved": (
@@ -163,11 +170,6 @@ EDITS: dict[str, tuple[Mapping[str, Callable[[bytes], bytes]], Callable[[bytes],
         lambda data: data.replace(_TWIN % b"completion", b""),
     ),
 }
-_OTHER = b"\n" + BEFORE[ROUTER][BEFORE[ROUTER].index(b"    def other") :]
-
-
-def _no_other(data: bytes) -> bytes:
-    return data.replace(_OTHER, b"")
 
 
 @pytest.mark.parametrize("name", EDITS)

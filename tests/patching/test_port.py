@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from packaging.version import Version
 
 from litellm_patch.patching.ledger import load_ledger
+from litellm_patch.patching.readers import known_readers, uncovered
 from tests.patching.factory import ROUTER, fix_upstream, make_patch, snapshot
 from upkeep.command import main
 from upkeep.port import readers
@@ -383,7 +384,7 @@ def test_one_thing_at_a_time(clone: Project, arguments: tuple[str, ...]) -> None
 
 def test_the_table_of_readers_is_whole() -> None:
     """Each entry says where, since when, what for, and either why it is left or that the patch must reach it."""
-    matchers, table = readers.known_readers()
+    matchers, table = known_readers()
 
     assert {"get_fallback_model_group", "fallback_lookup_groups"} <= matchers
     assert all(reader.files and reader.what and (reader.left is None or reader.left) for reader in table)
@@ -429,8 +430,8 @@ def test_the_search_for_readers_knows_rust() -> None:
         ("reads", 3, "calls lookup_groups"),
         ("Core.chains", 15, "calls has_keyed_chain"),
     ]
-    assert len(readers.uncovered(found, {}, Version("1.109.0"))) == len(found)
-    assert not readers.uncovered(found, {found[0].path: {"reads", "Core.chains"}}, Version("1.109.0"))
+    assert len(uncovered(found, {}, Version("1.109.0"))) == len(found)
+    assert not uncovered(found, {found[0].path: {"reads", "Core.chains"}}, Version("1.109.0"))
 
 
 def test_a_rust_function_changes_with_its_code_alone() -> None:

@@ -92,8 +92,8 @@ def merge_tree(
     try:
         lines = uncovered(find_readers(contents), changed, release.version)
     except SyntaxError as error:
-        found = f"a file of {target.package} is not Python: {error}"
-        raise DriftedError(found, "mend it, and run this again") from error
+        what = f"a file of {target.package} is not Python: {error}"
+        raise DriftedError(what, "mend it, and run this again") from error
     if lines:
         raise MergeConflictError(
             f"{len(lines)} function(s) of {target.package} look a fallback chain up that the patch does not reach, "

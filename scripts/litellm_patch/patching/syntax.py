@@ -115,8 +115,8 @@ def imports(source: bytes) -> list[Function]:
     lines, tree = source.decode(errors="replace").splitlines(keepends=True), _parse(source)
     return [
         Function(ast.unparse(node), node.lineno, end, "".join(lines[node.lineno - 1 : end]))
-        for block in (tree, *(node for node in tree.body if isinstance(node, ast.If)))
-        for node in block.body
+        for block in (tree.body, *(node.body for node in tree.body if isinstance(node, ast.If)))
+        for node in block
         if isinstance(node, ast.Import | ast.ImportFrom)
         for end in [node.end_lineno or node.lineno]
     ]

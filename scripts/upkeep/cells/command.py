@@ -62,7 +62,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     arms = (*ARMS, REBUILT) if rebuilt else ARMS
     failed = run_each(
         releases,
-        lambda entry: run_cell(entry, place, kept, pytest_arguments, arms, found and found.target),
+        lambda entry: run_cell(entry, place, kept, pytest_arguments, arms, found.target if found else None),
         console,
         "cells",
     )
