@@ -190,7 +190,9 @@ def test_files_that_cannot_be_read(clinic: Clinic) -> None:
     )
     assert "Is a directory" in clinic.refused(1, clinic.folder)
     clinic.write({"include": ["absent.yaml"], "model_list": []})
-    assert f"config.yaml includes {clinic.folder / 'absent.yaml'}, which does not exist" in clinic.refused(1, clinic.path)
+    assert f"config.yaml includes {clinic.folder / 'absent.yaml'}, which does not exist" in clinic.refused(
+        1, clinic.path
+    )
     clinic.write({"include": ["."], "model_list": []})
     assert "Is a directory" in clinic.refused(1, clinic.path)
 
@@ -240,6 +242,7 @@ SHAPED = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=120, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
 @given(raw=ANYTHING | SHAPED)
 def test_any_configuration_is_judged_or_refused(clinic: Clinic, raw: Any) -> None:
