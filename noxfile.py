@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import nox
@@ -97,12 +98,12 @@ def pythons(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
-@nox.parametrize("litellm", [entry["version"] for entry in LEDGER])
+@nox.parametrize("litellm", ["tree"] if "--tree" in sys.argv else [entry["version"] for entry in LEDGER])
 def names(session: nox.Session, litellm: str) -> None:
-    """Test names and chains in one release, on stock and patched; arguments go to pytest."""
+    """Test names and chains in one release, on stock and patched, or in a tree of yours: ``-- --tree PATH``."""
     if litellm in COMPILED:
         need_cargo(session)
-    run_matrix(session, "--release", litellm)
+    run_matrix(session, *(() if litellm == "tree" else ("--release", litellm)))
 
 
 @nox.session
@@ -171,7 +172,8 @@ def port(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def upstream(session: nox.Session) -> None:
-    """Make the pull request for upstream, checked by its tools, tried on both arms; ``-- --write`` keeps the proof."""
+    """Make the pull requests for upstream, checked by its tools, tried on both arms; ``-- --write`` keeps the proof."""
+    need_cargo(session)
     install(session, "maintain", "matrix")
     session.install(*LOCKED, ".ci/locked-upstream.txt", *nox.project.dependency_groups(PYPROJECT, "upstream"))
     run_room(session, "upstream", "--folder", f"{session.virtualenv.location}/upstream", "--output", ".cache/upstream")

@@ -97,7 +97,7 @@ class Project:
         return Surroundings(OfferIndex(self.index.url), self.cache, now, told.append, lambda *_: None)
 
 
-def make_desk(root: Path, index: FakeIndex) -> Project:
+def make_project(root: Path, index: FakeIndex) -> Project:
     """Give a project with two patches, four releases, and a ledger that lists only what is denied."""
     project = Project(root, index)
     project.patches.mkdir()

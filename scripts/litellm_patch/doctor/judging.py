@@ -111,7 +111,7 @@ class _Judge:
         today, patched = (self.reached.by(rules, kind, index) for rules in Rules)
         key_kind, owners = self.key_kind(key)
         notes: list[str] = []
-        judged = tuple(self.names.target(target, patched or today) for target in targets)
+        judged = self.names.targets(targets, patched or today)
         verdict = _verdict(today, patched)
         hidden = self.hidden_owner(key) if key_kind is KeyKind.UNKNOWN else None
         if hidden is not None:

@@ -132,7 +132,8 @@ def report_request(proxy: ProxyConfig, request: Request) -> Answer:
 
 def report_log(proxy: ProxyConfig | None, tally: Tally) -> Answer:
     """Say what a log holds and, if the configuration is known, which chain would have helped."""
-    helpers = {name: rescues(proxy.settings, proxy.release, name) if proxy else () for name in tally.groups}
+    release = proxy.release if proxy else None
+    helpers = {name: rescues(proxy.settings, release, name) if proxy and release else () for name in tally.groups}
     end = f"{tally.groups.total() + tally.others} failed lookup(s) in {tally.lines} line(s)"
     end += f", {tally.broken} of them broken and skipped" if tally.broken else ""
     end += f", {tally.others} of model groups beyond the first {len(tally.groups)}" if tally.others else ""
