@@ -244,6 +244,7 @@ def test_the_contract_s_examples(example: Example) -> None:
     assert bool(asked) == (example.answer is not None)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
 @given(world=worlds(), release=releases())
 def test_in_any_world_the_requests_of_a_chain_are_those_whose_lookup_finds_it(world: World, release: Routing) -> None:

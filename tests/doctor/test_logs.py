@@ -100,6 +100,7 @@ def test_callers_who_make_up_names(monkeypatch: pytest.MonkeyPatch, clinic: Clin
     assert "1 of model groups beyond the first 2" in clinic.run("--log", "-", stdin=text.encode()).stdout
 
 
+@pytest.mark.slow
 def test_a_large_log_streams() -> None:
     class Log(io.RawIOBase):
         left = 100_000

@@ -24,6 +24,8 @@ from litellm_patch.patching.judging import State
 from litellm_patch.patching.ledger import LEDGER_NAME, bundled_folder, load_ledger
 from litellm_patch.wheels.wheel import REVISION
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGE = (ROOT / "docs" / "wheels-and-images.md").read_text(encoding="utf-8")
