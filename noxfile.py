@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import nox
@@ -97,12 +98,12 @@ def pythons(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
-@nox.parametrize("litellm", [entry["version"] for entry in LEDGER])
+@nox.parametrize("litellm", ["tree"] if "--tree" in sys.argv else [entry["version"] for entry in LEDGER])
 def names(session: nox.Session, litellm: str) -> None:
-    """Test names and chains in one release, on stock and patched; arguments go to pytest."""
+    """Test names and chains in one release, on stock and patched, or in a tree of yours: ``-- --tree PATH``."""
     if litellm in COMPILED:
         need_cargo(session)
-    run_matrix(session, "--release", litellm)
+    run_matrix(session, *(() if litellm == "tree" else ("--release", litellm)))
 
 
 @nox.session
@@ -150,14 +151,14 @@ def pictures(session: nox.Session) -> None:
 @nox.session(default=False)
 def releases(session: nox.Session) -> None:
     """Keep the ledger: ``-- check`` says what is missing or untrue, ``-- update`` writes it, ``-- prove`` proves it."""
-    install(session, "maintain")
+    install(session, "matrix")
     run_room(session, "releases")
 
 
 @nox.session(default=False)
 def apply_all(session: nox.Session) -> None:
     """Prove each patch on every release of the ledger: applied strictly, judged by its syntax tree, reverted."""
-    install(session, "maintain")
+    install(session, "matrix")
     session.run("python", "-m", "upkeep", "releases", "check", "--offline", env=PATHS)
     run_room(session, "releases", "prove")
 
@@ -171,7 +172,8 @@ def port(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def upstream(session: nox.Session) -> None:
-    """Make the pull request for upstream, checked by its tools, tried on both arms; ``-- --write`` keeps the proof."""
+    """Make the pull requests for upstream, checked by its tools, tried on both arms; ``-- --write`` keeps the proof."""
+    need_cargo(session)
     install(session, "maintain", "matrix")
     session.install(*LOCKED, ".ci/locked-upstream.txt", *nox.project.dependency_groups(PYPROJECT, "upstream"))
     run_room(session, "upstream", "--folder", f"{session.virtualenv.location}/upstream", "--output", ".cache/upstream")
@@ -202,7 +204,7 @@ def demo(session: nox.Session) -> None:
 def release(session: nox.Session) -> None:
     """Build what is released, twice, and try it as installed; ``-- --dry-run`` does all that needs no remote."""
     install(session, "test", "release")
-    session.run("python", "-m", "upkeep", "releases", "check", "--offline", env=PATHS)
+    session.run("python", "-m", "upkeep", "releases", "check", "--known", env=PATHS)
     session.run("python", "-m", "upkeep", "table", "--check", env=PATHS)
     session.run("pytest", "--quiet", "tests/documents", "tests/rooms", env=PATHS)
     run_room(session, "release", "--output", ".cache/release")

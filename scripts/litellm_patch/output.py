@@ -77,7 +77,7 @@ def refusal_of(error: LitellmPatchError | OSError) -> LitellmPatchError:
     if not isinstance(error, OSError):
         return error
     found = f"cannot read or write {error.filename2 or error.filename or 'a file'}: {error.strerror or error}"
-    return SystemFailureError(found, "see that the path exists and is yours to read and write")
+    return SystemFailureError(found, "see that the path exists and that you may read and write it")
 
 
 def say_error(error: LitellmPatchError | OSError) -> int:

@@ -33,7 +33,7 @@ WORTH = {
 """What a chain is worth on stock, and with the patch."""
 
 _STYLES = {"dead": "red", "partly": "yellow", "unknown": "yellow", "alive": "green"}
-_WIDE = 120  # columns that a row of chains needs
+_WIDE = 100  # columns that a row of chains needs
 _RULES = {Rules.UPSTREAM: "stock", Rules.CONTRACT: "patched"}
 _NEXT = {
     Verdict.DEAD: "correct or remove it",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from upkeep.errors import UpkeepError
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
@@ -94,3 +95,19 @@ def run(*command: str | Path, cwd: Path, settings: Mapping[str, str] | None = No
         said = (done.stdout + done.stderr).strip()
         raise SubmissionError(f"{' '.join(map(str, command[:6]))} ended with {done.returncode}:\n{said}")
     return done.stdout
+
+
+def refuse_new(name: str, old: Counter[str], new: Counter[str]) -> None:
+    """See that a tool finds nothing in the patched files that it does not find in stock.
+
+    Args:
+        name: what the tool is called.
+        old: how often it finds what, in stock.
+        new: the same, in patched.
+
+    Raises:
+        SubmissionError: it does; shows what.
+    """
+    more = [f"{finding} ({count} more)" for finding, count in (new - old).items()]
+    if more:
+        raise SubmissionError(f"{name} finds in the patched files what it does not find in stock:\n" + "\n".join(more))

@@ -36,32 +36,37 @@ def router() -> Router:
     )
 
 
-@pytest.mark.parametrize(
-    ("model", "request_kwargs", "expected"),
-    [
-        pytest.param("gpt-4.1", OF_THE_TEAM, (PRIMARY, SIBLING, "gpt-4.1"), id="public name"),
-        pytest.param(PRIMARY, OF_THE_TEAM, (PRIMARY, "gpt-4.1"), id="internal name"),
-        pytest.param("alias", {}, ("target",), id="alias"),
-        pytest.param("gpt-4.1", {}, (), id="no team"),
-        pytest.param(STRANGER, OF_THE_TEAM, (), id="another team's internal name"),
-        pytest.param(f"id-of-{PRIMARY}", OF_THE_TEAM, (), id="deployment id"),
-    ],
-)
-def test_other_names_are_those_that_routing_considers_for_the_caller(
-    router: Router, model: str, request_kwargs: Mapping[str, object], expected: tuple[str, ...]
-):
-    assert tuple(router.registry().other_names(model, request_kwargs)) == expected
+class TestDormantChains:
+    """Names that a chain was configured under, and never looked up by."""
+
+    @pytest.mark.parametrize(
+        ("model", "request_kwargs", "expected"),
+        [
+            pytest.param("gpt-4.1", OF_THE_TEAM, (PRIMARY, SIBLING, "gpt-4.1"), id="public name"),
+            pytest.param(PRIMARY, OF_THE_TEAM, (PRIMARY, "gpt-4.1"), id="internal name"),
+            pytest.param("alias", {}, ("target",), id="alias"),
+            pytest.param("gpt-4.1", {}, (), id="no team"),
+            pytest.param(STRANGER, OF_THE_TEAM, (), id="another team's internal name"),
+            pytest.param(f"id-of-{PRIMARY}", OF_THE_TEAM, (), id="deployment id"),
+        ],
+    )
+    def test_other_names_are_those_that_routing_considers_for_the_caller(
+        self, router: Router, model: str, request_kwargs: Mapping[str, object], expected: tuple[str, ...]
+    ):
+        assert tuple(router.registry().other_names(model, request_kwargs)) == expected
+
+    @pytest.mark.parametrize(
+        ("model", "request_kwargs", "expected"),
+        [
+            pytest.param("gpt-4.1", OF_THE_TEAM, {"target", "last"}, id="public name"),
+            pytest.param("alias", {}, {"last"}, id="alias"),
+        ],
+    )
+    def test_credentials_are_looked_up_for_every_target_that_routing_can_reach(
+        self, router: Router, model: str, request_kwargs: Mapping[str, object], expected: set[str]
+    ):
+        assert _fallback_target_groups(router, request_kwargs, None, None, model) == expected
 
 
-@pytest.mark.parametrize(
-    ("model", "request_kwargs", "expected"),
-    [
-        pytest.param("gpt-4.1", OF_THE_TEAM, {"target", "last"}, id="public name"),
-        pytest.param("alias", {}, {"last"}, id="alias"),
-        pytest.param("gpt-4.1", {}, set(), id="no team"),
-    ],
-)
-def test_credentials_are_looked_up_for_every_target_that_routing_can_reach(
-    router: Router, model: str, request_kwargs: Mapping[str, object], expected: set[str]
-):
-    assert _fallback_target_groups(router, request_kwargs, None, None, model) == expected
+def test_no_credentials_are_looked_up_for_a_chain_of_another_team(router: Router):
+    assert _fallback_target_groups(router, {}, None, None, "gpt-4.1") == set()
