@@ -34,12 +34,7 @@ class LitellmPatchError(Exception):
     exit_code: ClassVar[int] = 1
 
     def __init__(self, found: str, next_step: str) -> None:
-        """Keep both halves of the message.
-
-        Args:
-            found: What was found and what was expected, without a full stop.
-            next_step: What the user can do about it, as an imperative.
-        """
+        """Keep what was found and expected, without a full stop, and what to do about it, as an imperative."""
         super().__init__(f"{found}; {next_step}")
         self.found = found
         self.next_step = next_step

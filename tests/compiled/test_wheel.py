@@ -25,10 +25,11 @@ from litellm_patch.patching.apply import apply, revert, status
 from litellm_patch.patching.built import NOTE_NAME
 from litellm_patch.patching.files import sha256
 from litellm_patch.patching.judging import State
-from litellm_patch.patching.ledger import LEDGER_NAME, Ledger
+from litellm_patch.patching.ledger import LEDGER_NAME, FileImage, Ledger, Step
 from litellm_patch.wheels.difference import compare_wheels
 from litellm_patch.wheels.index import Index
-from tests.compiled.conftest import FACADE, STOCK, install_maturin, with_archive
+from tests.compiled.conftest import CORE, FACADE, STOCK, install_maturin, with_archive
+from tests.patching.factory import make_patch
 from upkeep.releases.writing import dump_ledger
 
 if TYPE_CHECKING:
@@ -138,6 +139,26 @@ def test_the_note_says_all_that_was_built_of(built: Release, cache: Path, toolbo
         "replaced": {"serde": "1.0.0"},
     }
     assert "--release --locked" in (toolbox.folder / "asked").read_text(encoding="utf-8")
+
+
+def test_an_optional_patch_is_built_in_and_said(built: Release, cache: Path, tmp_path: Path) -> None:
+    walk, more = b"fn walk() { derived() }\n", b"fn walk() { derived() } // once\n"
+    patch = tmp_path / "more" / "1.110.0.patch"
+    patch.parent.mkdir()
+    patch.write_bytes(make_patch({CORE: walk}, {CORE: more}))
+    image = FileImage(CORE, sha256(walk), sha256(more), (0,))
+    step = Step(version=built.version, patch=patch, files=(image,), option="more")
+    name, wheel = build_wheel(replace(built, options={"more": step}), how(cache, option="more"))
+    assert name == f"{STEM}+fallbacknames.2.more-cp310-abi3-{PLATFORM}.whl"
+    files = contents(wheel)
+    assert files[EXTENSION] == b"built of fn walk() { derived() } // once\n"
+    note = json.loads(files[f"{STEM}+fallbacknames.2.more.dist-info/{NOTE_NAME}"])
+    assert note["patch"] == {
+        "1.110.0.patch": sha256(built.patch.read_bytes()),
+        "more/1.110.0.patch": sha256(patch.read_bytes()),
+    }
+    with pytest.raises(WheelError, match="has no optional patch 'more'; leave it out"):
+        build_wheel(built, how(cache, option="more"))
 
 
 def test_the_tag_is_that_of_what_was_built(built: Release, cache: Path, toolbox: Toolbox) -> None:

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from packaging.version import Version
 
 from litellm_patch.doctor.callers import servable
 from litellm_patch.doctor.judging import judge
+from litellm_patch.doctor.logs import rescues
 from litellm_patch.doctor.settings import read_settings
 from litellm_patch.doctor.targets import Names
 from litellm_patch.model.abilities import release_at
 from litellm_patch.model.names import Request
 from tests.doctor.clinic import Clinic, model
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
 
 VERSION = Version("1.109.1")
 
@@ -33,27 +39,78 @@ def large(size: int) -> dict[str, Any]:
     }
 
 
-def calls(size: int) -> int:
-    """Count the calls of Python's functions that the judging of such a configuration takes."""
-    settings, release, count = read_settings(large(size), {}), release_at(VERSION, []), 0
+def shared(size: int) -> dict[str, Any]:
+    """One internal name for all deployments of a team, and one for those of many teams."""
+    mine = [model("model_name_t_x", "t", "gpt-4.1") for _ in range(size)]
+    theirs = [model("model_name_all", f"t{number}", "gpt-4.1") for number in range(size)]
+    groups = [model(f"group-{number}") for number in range(size)]
+    chains = [{f"group-{number}": ["gpt-4.1", "group-0"]} for number in range(size)]
+    return {
+        "model_list": [*mine, *theirs, *groups],
+        "router_settings": {"fallbacks": [{"model_name_all": ["group-1"]}, {"model_name_t_x": ["group-2"]}, *chains]},
+    }
 
-    def see(_: object, event: str, __: object) -> None:
+
+def ring(size: int) -> dict[str, Any]:
+    """Chains that name each other, so that each leads in a circle of all."""
+    chains = [{f"group-{number}": [f"group-{(number + 1) % size}"]} for number in range(size)]
+    return {"model_list": [model(f"group-{n}") for n in range(size)], "router_settings": {"fallbacks": chains}}
+
+
+def long(size: int) -> dict[str, Any]:
+    """A few long lists of targets."""
+    targets = [f"group-{number}" for number in range(size)]
+    chains = [{f"group-{number}": targets[number:]} for number in range(8)]
+    return {"model_list": [model(name) for name in targets], "router_settings": {"fallbacks": chains}}
+
+
+def steps(ask: Callable[[], object]) -> int:
+    """Count the lines of the tool's own code, and of comprehensions each round, that a question takes."""
+    count = 0
+
+    def see(frame: FrameType, event: str, _: object) -> Any:
         nonlocal count
-        count += event == "call"
+        if "litellm_patch" not in frame.f_code.co_filename:
+            return None
+        frame.f_trace_opcodes = True
+        count += event == "opcode"
+        return see
 
-    before = sys.getprofile()
-    sys.setprofile(see)
+    before = sys.gettrace()
+    sys.settrace(see)
     try:
-        judge(settings, release)
+        ask()
     finally:
-        sys.setprofile(before)
+        sys.settrace(before)
     return count
 
 
-def test_twice_as_much_takes_twice_as_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("litellm_patch.doctor.targets._MOST_COMPARED", -1, raising=False)
+@pytest.mark.parametrize("make", [large, shared, ring, long])
+def test_twice_as_much_takes_twice_as_long(
+    make: Callable[[int], dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("difflib.get_close_matches", lambda *_, **__: [])
-    assert calls(800) < 2.5 * calls(400)
+    monkeypatch.setattr("litellm_patch.doctor.circles._FARTHEST", 10, raising=False)
+    release = release_at(Version("1.101.0"), [])  # from 1.104 on each hop looks at all targets of the first chain
+    small, twice = (steps(partial(judge, read_settings(make(size), {}), release)) for size in (60, 120))
+    assert twice < 2.5 * small
+
+
+def test_a_log_s_name_is_not_asked_of_each_team() -> None:
+    release = release_at(VERSION, [])
+    many, more = (read_settings(large(size), {}) for size in (80, 800))
+    asked = []
+    for settings in (many, more):
+        rescues(settings, release, "group-1")  # what is made once a configuration
+        asked.append(steps(partial(rescues, settings, release, "group-2")))
+    assert asked[0] == asked[1]
+
+
+def test_a_circle_is_looked_for_near_a_chain(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings, release = read_settings(ring(8), {}), release_at(VERSION, [])
+    assert all("leads in a circle" in "".join(found.notes) for found in judge(settings, release))
+    monkeypatch.setattr("litellm_patch.doctor.circles._FARTHEST", 5)
+    assert not any("leads in a circle" in "".join(found.notes) for found in judge(settings, release))
 
 
 def test_names_are_compared_by_spelling_only_so_often(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,6 +153,6 @@ def test_piped_output_is_one_line_a_fact(clinic: Clinic) -> None:
     result = clinic.run(clinic.path, columns=40)
     head, heading, *rows, last = result.stdout.splitlines()
     assert head.startswith("judged as LiteLLM")
-    assert heading.split("\t") == ["chain", "its key is", "reached on stock by", "with the patch by", "verdict"]
+    assert heading.split("\t") == ["stock", "patched", "chain", "requests", "what to do"]
     assert [len(row.split("\t")) for row in rows] == [5] * 5
     assert last.startswith("5 chain(s), ")

@@ -131,7 +131,7 @@ def test_five_minutes(tmp_path: Path) -> None:
     said = [_type(command, tmp_path, code) for command, code in zip(OF_FIVE_MINUTES, codes, strict=True)]
 
     assert "the patch revives 2" in said[1]
-    assert "the real Router did as the doctor says" in said[4]
+    assert "the real Router agrees with the doctor" in said[4]
 
 
 @pytest.mark.skipif(

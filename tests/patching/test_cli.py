@@ -108,7 +108,7 @@ def test_the_patches_option_beats_the_variable(world: Installation) -> None:
 def test_patches_of_the_environment_are_said(world: Installation) -> None:
     for verb, code in (("apply", 0), ("status", 0)):
         result = CliRunner().invoke(main, [verb, str(world.env)], env={"LITELLM_PATCH_DIR": str(world.patches)})
-        said = f"note: the patches are those of LITELLM_PATCH_DIR, {world.patches}, not the tool's own"
+        said = f"note: using the patches of LITELLM_PATCH_DIR, {world.patches}, not the bundled ones"
         assert (result.exit_code, result.stderr.splitlines()) == (code, [said])
     assert world.run("status").stderr == ""
 
@@ -131,7 +131,7 @@ def make_state(world: Installation, state: str) -> None:
 
 STATES = [
     ("clean", 3, "is stock and can be patched", "run apply"),
-    ("applied", 0, "is patched", "nothing to do; revert takes the patch out"),
+    ("applied", 0, "is patched", "nothing to do; revert removes the patch"),
     ("partial", 4, f"is partly patched; {ROUTER} is patched; {HANDLER} is stock", "run apply to patch it, revert to"),
     (
         "drifted",

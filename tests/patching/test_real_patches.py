@@ -28,8 +28,8 @@ def test_every_patch_is_used() -> None:
     assert used == set(PATCHES.glob("*.patch"))
 
 
-def test_every_release_in_place_has_the_optional_patch() -> None:
-    steps = [release.options["matching"] for release in load_ledger(PATCHES).in_place]
+def test_every_release_has_the_optional_patch() -> None:
+    steps = [release.options["matching"] for release in load_ledger(PATCHES).releases]
     assert all(step.read_patch() for step in steps)
     assert {step.patch for step in steps} == set(PATCHES.glob("*/*.patch"))
 
@@ -50,7 +50,7 @@ def test_every_optional_patch_can_be_mailed_and_says_what_it_is(patch: Path) -> 
 
     _check_mail(message, "perf(router): ", without={"Bug"})
     assert separator
-    assert "\ndiff --git a/litellm/" in diff
+    assert re.search(r"\ndiff --git a/litellm(-rust)?/", diff)
 
 
 def _check_mail(message: str, subject: str, without: frozenset[str] | set[str] = frozenset()) -> None:

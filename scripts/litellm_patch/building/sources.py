@@ -10,13 +10,13 @@ from litellm_patch.patching.ledger import ABSENT
 from litellm_patch.wheels.stock import read_sdist
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from litellm_patch.patching.ledger import Release
+    from litellm_patch.patching.ledger import Release, Step
     from litellm_patch.wheels.index import Index
 
-_REPORT = "if the index serves another file than before, do not build it, and report that"
+_REPORT = "if the index serves another file than before, do not use it, and report that"
 
 
 def fetch(release: Release, name: str, folder: Path, index: Index | None) -> Path:
@@ -43,7 +43,7 @@ def fetch(release: Release, name: str, folder: Path, index: Index | None) -> Pat
         folder.mkdir(parents=True, exist_ok=True)
         new = path.with_suffix(".new")
         try:
-            if name not in {file.filename for file in getattr(index.offers.get(release.version), "files", ())}:
+            if name not in index.files.get(release.version, {}):
                 raise BuildError(f"the index has no {name}", "name another with --index-url")
             index.download(release.version, name, new)
             new.replace(path)
@@ -58,42 +58,41 @@ def fetch(release: Release, name: str, folder: Path, index: Index | None) -> Pat
     return path
 
 
-def read_sources(release: Release, archive: Path, *, patched: bool) -> dict[str, bytes]:
-    """The content of each file of a source archive, with the release's patch applied if that is asked for.
+def read_sources(archive: Path, series: Sequence[Step]) -> dict[str, bytes]:
+    """The content of each file of a source archive, with patches of its release applied.
 
     Args:
-        release: Which.
         archive: A path that `fetch` gave.
-        patched: Whether to apply the patch.
+        series: The patches, in order; none for the stock sources.
 
     Returns:
         The contents by path, without the archive's own top folder.
 
     Raises:
-        BuildError: The archive has something else than plain files in one folder, or the patch leaves other files than
-            the release's entry says.
+        BuildError: The archive has something else than plain files in one folder, or a patch leaves other files than
+            the ledger says.
     """
     try:
         contents = read_sdist(archive, archive.name)
-        if patched:
-            contents.update(_patched(release, contents))
+        for step in series:
+            contents.update(_patched(step, contents))
     except (PatchError, WheelError) as error:
         raise BuildError(error.found, error.next_step) from error
     return contents
 
 
-def _patched(release: Release, stock: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Each file that the patch changes or adds, after it; held to the hashes of the entry, before and after."""
-    patches = release.read_patch()
+def _patched(step: Step, contents: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Each file that a patch changes or adds, after it; held to the hashes of the ledger, before and after."""
+    patches = step.read_patch()
     after = {}
-    for file in release.files:
-        before = stock.get(file.path, b"")
+    for file in step.files:
+        before = contents.get(file.path, b"")
         after[file.path] = patches[file.path].apply(before, file.offsets)
-        pair = (sha256(before) if file.path in stock else ABSENT, sha256(after[file.path]))
+        pair = (sha256(before) if file.path in contents else ABSENT, sha256(after[file.path]))
         if pair != (file.pre_image, file.post_image):
             raise BuildError(
-                f"{file.path} of {release.version} has sha256 {pair[0]} before the patch and {pair[1]} after it, "
+                f"{file.path} of {step.version} has sha256 {pair[0]} before the patch and {pair[1]} after it, "
                 f"expected {file.pre_image} and {file.post_image}",
-                f"restore {release.patch.name} and the ledger",
+                f"restore {step.name} and the ledger",
             )
     return after

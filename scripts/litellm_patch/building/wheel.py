@@ -46,6 +46,7 @@ class How:
         offline: Whether to take only what is kept.
         portable: Whether to build for the C library of upstream's wheel, with zig as the linker.
         replaced: The version to take of a crate in place of the one that upstream locked, by the crate's name.
+        option: The name of an optional patch to apply as well.
     """
 
     folder: Path
@@ -53,6 +54,7 @@ class How:
     offline: bool = False
     portable: bool = False
     replaced: Mapping[str, str] = field(default_factory=dict)
+    option: str | None = None
 
 
 def default_folder() -> Path:
@@ -74,7 +76,7 @@ def build_wheels(release: Release, how: How, platform: str | None = None) -> Ite
     Raises:
         NoCargoError: There is no Rust.
         BuildError: It cannot be built, or an archive cannot be had.
-        WheelError: There is no wheel for this Python, or it is not what the ledger says.
+        WheelError: There is no wheel for this Python or no such optional patch, or the wheel is not the ledger's.
         OSError: A file cannot be read or written.
     """
     (own,) = choose(release)
@@ -83,11 +85,12 @@ def build_wheels(release: Release, how: How, platform: str | None = None) -> Ite
 
 
 def _build_wheel(release: Release, how: How, stock_name: str, *, cross: bool) -> tuple[str, bytes]:
+    series = release.series(how.option)
     (sdist_name,) = release.sdist
     target = _zig_target(stock_name, cross=cross) if cross or how.portable else ("--compatibility", "pypi")
     index = None if how.offline else how.index
     stock, sdist = (fetch(release, name, how.folder, index) for name in (stock_name, sdist_name))
-    contents = read_sources(release, sdist, patched=True)
+    contents = read_sources(sdist, series)
     settings = {"CARGO_NET_OFFLINE": "true"} if how.offline else {}
     with workspace(how.folder, how.replaced, settings, loud=True) as place:
         lock = place.prepare(contents)
@@ -97,7 +100,7 @@ def _build_wheel(release: Release, how: How, stock_name: str, *, cross: bool) ->
     note = BuildNote(
         wheel={stock_name: release.wheels[stock_name]},
         sdist=dict(release.sdist),
-        patch={release.patch.name: sha256(release.patch.read_bytes())},
+        patch={step.name: sha256(step.patch.read_bytes()) for step in series},
         lock=sha256(lock),
         toolchain=toolchain,
         extension={EXTENSION: sha256(extension)},
@@ -106,9 +109,9 @@ def _build_wheel(release: Release, how: How, stock_name: str, *, cross: bool) ->
     data = stock.read_bytes()
     described = f"litellm-{release.version}.dist-info/WHEEL"
     more = {EXTENSION: extension, described: _retagged(data, described, tags)}
-    wheel = repack(data, release, (release,), more, (NOTE_NAME, note.dump()))
+    wheel = repack(data, release, series, more, (NOTE_NAME, note.dump()))
     kind = stock_name.removesuffix(".whl").rpartition("-")[0]
-    return f"{kind.replace(str(release.version), str(patched_version((release,))), 1)}-{tags}.whl", wheel
+    return f"{kind.replace(str(release.version), str(patched_version(series)), 1)}-{tags}.whl", wheel
 
 
 def _maturin(place: Workspace) -> tuple[str, str]:
@@ -136,7 +139,8 @@ def _zig_target(name: str, *, cross: bool) -> tuple[str, ...]:
     found = next(filter(None, map(_LINUX.fullmatch, platforms)), None)
     if found is None:
         raise WheelError(
-            f"{name} can only be built on such a machine: {', '.join(platforms)}", "run this there, without --portable"
+            f"{name} needs a machine of its platform: {', '.join(platforms)}",
+            "run this there, without --portable",
         )
     library = "musl" if found["kind"].startswith("musl") else "gnu"
     target = ("--target", f"{found['machine']}-unknown-linux-{library}") if cross else ()

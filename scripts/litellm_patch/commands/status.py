@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 # state -> exit code, what it is, what to do next; for the last three the refusal has better words
 _STATES = {
     State.CLEAN: (3, "is stock and can be patched", "run apply"),
-    State.APPLIED: (0, "is patched", "nothing to do; revert takes the patch out"),
+    State.APPLIED: (0, "is patched", "nothing to do; revert removes the patch"),
     State.PARTIAL: (4, "is partly patched", "run apply to patch it, revert to undo it"),
     State.DRIFTED: (
         *(DriftedError.exit_code, "has drifted"),

@@ -35,6 +35,7 @@ WORST_FIRST = (
 )
 """The exit codes of the verbs that take a TARGET: of several, the first in here is that of the whole run."""
 
+_TO_PATCH = {3, 4}
 _FAILED = {
     DeniedReleaseError: "denied",
     DriftedError: "drifted",
@@ -44,9 +45,12 @@ _FAILED = {
 
 _TARGET_OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors."),
-    click.option("--json", "as_json", is_flag=True, help="Print JSON: one object a litellm, on a line each."),
+    click.option("--json", "as_json", is_flag=True, help="Print one JSON object per litellm, one per line."),
     click.option(
-        "--all", "every", is_flag=True, help="Take every litellm in every TARGET; the worst decides the code."
+        "--all",
+        "every",
+        is_flag=True,
+        help="Take every litellm in every TARGET; end with the worst exit code.",
     ),
     click.argument("targets", type=GivenPath(), nargs=-1, required=True, metavar="TARGET..."),
 )
@@ -54,7 +58,7 @@ with_option = click.option(
     "--with",
     "option",
     metavar="NAME",
-    help="Put an optional patch in as well: `matching`, which keeps the cost of a lookup flat.",
+    help="Apply an optional patch too: `matching`, which keeps lookups fast however many chains there are.",
 )
 
 
@@ -67,7 +71,7 @@ def target_options(command: Any) -> Any:  # noqa: ANN401 - what click's own deco
 
 def change_options(command: Any) -> Any:  # noqa: ANN401
     """The same for a verb that changes something."""
-    dry = click.option("--dry-run", is_flag=True, help="Change nothing; tell what would be, and end with that code.")
+    dry = click.option("--dry-run", is_flag=True, help="Change nothing; show what would change, with its exit code.")
     return target_options(dry(command))
 
 
@@ -139,7 +143,8 @@ class _Run:
         if self.as_json and not self.quiet:
             say_json({**finding.data, "exit_code": finding.code})
         for line in () if self.as_json or self.quiet else finding.lines:
-            say(line)
+            style = "green" if finding.code == 0 else "yellow" if finding.code in _TO_PATCH else "red"
+            say(line, style=style if finding.word and line.startswith(f"{finding.word}: ") else "")
 
     def end(self) -> int:
         """Say what was found in all, and what may have been missed; give the exit code."""

@@ -24,7 +24,7 @@ index_option = click.option(
     envvar=["PIP_INDEX_URL", "UV_DEFAULT_INDEX"],
     show_envvar=True,
     metavar="URL",
-    help="Ask this index, which must speak the simple API; PyPI unless given.",
+    help="Use this package index, which must have the simple API; default: PyPI.",
 )
 
 
@@ -48,7 +48,7 @@ index_option = click.option(
     metavar="FOLDER",
     help="Keep what a build needs, and what it has compiled, here: some gigabytes; the user's cache unless given.",
 )
-@click.option("--offline", is_flag=True, help="Build of what FOLDER and cargo have already, without a network.")
+@click.option("--offline", is_flag=True, help="Build from what FOLDER and cargo have already, without a network.")
 @click.option("--portable", is_flag=True, help="Build for the C library of upstream's wheel; needs ziglang.")
 @click.option(
     "--replace-crate",
@@ -62,7 +62,7 @@ index_option = click.option(
     "--compare",
     type=GivenPath(exists=True, dir_okay=False),
     metavar="STOCK",
-    help="Make nothing: show in what the patched WHEEL differs from this stock one.",
+    help="Make nothing; show how the patched WHEEL differs from this stock one.",
 )
 @click.option("--force", is_flag=True, help="Replace a file that already exists with different content.")
 @with_option
@@ -99,8 +99,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     try:
         release = None if what.endswith(".whl") else ledger.find(Version(what))
         if release and release.delivery == "wheel":
-            release.series(option)
-            how = How((sources or default_folder()).absolute(), index, offline, portable, dict(replaced))
+            how = How((sources or default_folder()).absolute(), index, offline, portable, dict(replaced), option)
             wheels = build_wheels(release, how, platform)
         else:
             wheels = make_wheels(what, ledger, index, platform, option)

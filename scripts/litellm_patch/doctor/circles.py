@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from litellm_patch.doctor.reaching import Reached
 
 
+_FARTHEST = 100  # chains on the ways from one; a long circle of very many would be written out for each of them
+
+
 @dataclass(frozen=True)
 class Circles:
     """The ways from chain to chain, by the patched lookup of each target.
@@ -29,7 +32,7 @@ class Circles:
         """The keys on the way from a chain back to itself, empty if none."""
         came_from: dict[int, int] = {}
         edge = deque([index])
-        while edge and index not in came_from:
+        while edge and index not in came_from and len(came_from) < _FARTHEST:
             at = edge.popleft()
             for step in self._steps[kind].get(at, ()):
                 if step not in came_from:

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, cast
 
 from litellm_patch.doctor.reaching import FAILURES
 from litellm_patch.errors import ConfigurationError, MissingLibraryError
-from litellm_patch.model.names import CATCH_ALL, Kind, Request, Rules, find_request_chain
+from litellm_patch.model.names import CATCH_ALL, Config, Kind, Request, Rules, find_request_chain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from typing import BinaryIO
 
     from litellm_patch.doctor.settings import Settings
@@ -157,7 +157,7 @@ def _line(stream: BinaryIO) -> bytes:
     except Exception as error:
         if not isinstance(error, (EOFError, gzip.BadGzipFile, zlib.error)) and type(error).__name__ != "ZstdError":
             raise
-        raise ConfigurationError("the compressed log is damaged or cut", "unpack what is left of it") from error
+        raise ConfigurationError("the compressed log is damaged or cut", "decompress what is left of it") from error
 
 
 def _is_text(line: bytes) -> bool:
@@ -168,6 +168,16 @@ def _is_text(line: bytes) -> bool:
     return True
 
 
+def _teams_concerned(config: Config, name: str) -> Sequence[str | None]:
+    """The teams that routing may treat otherwise than the first one of all, which stands for those who own nothing."""
+    names = {name, config.aliases.get(name, name)}
+    names |= {target for targets in config.index(Kind.GENERAL).catch_all_targets for target in targets[:1]}
+    groups = (config.by_model_name.get, config.by_public_name.get, config.shared_wildcards.matching)
+    found = {d.team_id for each in names for group in groups for d in group(each) or ()}
+    found |= {team for team, wild in config.team_wildcards.items() if any(map(wild.matching, names))}
+    return sorted({*found, *[*config.teams][:1]} - {None}, key=config.teams.__getitem__)
+
+
 def rescues(settings: Settings, release: Routing, name: str) -> tuple[Rescue, ...]:
     """The chains that a failed lookup would have found with the patch, by who the caller may have been.
 
@@ -176,7 +186,7 @@ def rescues(settings: Settings, release: Routing, name: str) -> tuple[Rescue, ..
     """
     config = settings.config
     found: dict[tuple[Kind, str, tuple[str, ...]], Rescue] = {}
-    for team_id in dict.fromkeys((None, *(d.team_id for d in config.deployments))):
+    for team_id in (None, *_teams_concerned(config, name)):
         request = Request(name, team_id)
         for kind in FAILURES:
             if find_request_chain(config, request, kind, release, Rules.UPSTREAM)[0] is not None:

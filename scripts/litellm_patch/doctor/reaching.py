@@ -65,16 +65,18 @@ class Reached:
     def _walk_all(self, rules: Rules) -> Mapping[tuple[Kind, int], dict[Reach, None]]:
         """For each chain the requests that reach it when whatever they call fails."""
         found: dict[tuple[Kind, int], dict[Reach, None]] = defaultdict(dict)
-        walked = replace(self.config, max_fallbacks=min(self.config.max_fallbacks, _DEEP_ENOUGH))
+        deep = self.config.max_fallbacks > _DEEP_ENOUGH
+        walked = replace(self.config, max_fallbacks=_DEEP_ENOUGH) if deep else self.config
+        first = replace(self.config, max_fallbacks=0)  # all that counts of a request by an internal name
+        vars(first)["routes"] = walked.routes  # the depth has nothing to do with it
         for kind, failure in FAILURES.items():
             if not self.config.entries(kind):
                 continue
             failing = {d.id: failure for d in self.config.deployments}
             for reach in track(self.requests, f"{rules.value}: {kind.value}"):
-                walk = predict(walked, reach.request, self.release, rules, failing)
-                lookups = [lookup for lookup in walk.lookups if lookup.kind is kind]
-                for number, lookup in enumerate(lookups[: 1 if reach.direct else None]):
-                    if lookup.key is not None:
+                walk = predict(first if reach.direct else walked, reach.request, self.release, rules, failing)
+                for number, lookup in enumerate(walk.lookups):
+                    if lookup.kind is kind and lookup.key is not None:
                         via = lookup.model if number else ""
                         found[kind, self.entry_of(kind, lookup.key)][
                             Reach(reach.model, reach.team_id, reach.admin, reach.direct, via) if via else reach

@@ -11,14 +11,14 @@ from litellm_patch.doctor.callers import caller_words, servable
 from litellm_patch.model.names import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from litellm_patch.doctor.callers import Reach
     from litellm_patch.doctor.settings import Settings
     from litellm_patch.model.names import Routing
 
 _NEAR = 0.6  # of difflib's ratio: a typing error, not another word
-_MOST_COMPARED = 400_000  # pairs of names, some microseconds each
+_MOST_COMPARED = 100_000  # pairs of names, some microseconds each
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,12 @@ class Names:
     release: Routing
     requests: tuple[Reach, ...]
 
-    def target(self, name: str, reaches: Iterable[Reach]) -> ChainTarget:
-        """Who of those that reach a chain cannot be served by a target of it."""
+    def targets(self, names: Iterable[str], reaches: Iterable[Reach]) -> tuple[ChainTarget, ...]:
+        """Who of those that reach a chain cannot be served by each target of it."""
         callers = dict.fromkeys((reach.team_id, reach.admin) for reach in reaches)
+        return tuple(self._target(name, callers) for name in names)
+
+    def _target(self, name: str, callers: Collection[tuple[str, bool]]) -> ChainTarget:
         if not self.settings.complete and not self.known(name):
             return ChainTarget(name, ())
         if not callers:
@@ -84,7 +87,8 @@ class Names:
             *config.by_public_name.get(resolved, ()),
             *config.shared_wildcards.matching(resolved),
         )
-        owners = {d.team_id for d in (*found, *([by_id] if by_id else []))} | config.team_wildcards.keys()
+        owners = {d.team_id for d in (*found, *([by_id] if by_id else []))}
+        owners |= {team for team, wild in config.team_wildcards.items() if wild.matching(resolved)}
         return any(servable(self.settings, self.release, Request(name, team)) for team in (None, *owners))
 
     @functools.cached_property

@@ -125,24 +125,44 @@ class Deployment:
         return self.team_id is None or self.team_id == team_id
 
 
+class Group(tuple[Deployment, ...]):  # noqa: SLOT001 - the places are kept
+    """Deployments that routing finds together; it knows which of them a team may use without asking each of them."""
+
+    def usable_by(self, team_id: str | None) -> tuple[Deployment, ...]:
+        """The team's own deployments and those nobody owns, in the group's order."""
+        owned, shared = self._places.get(team_id, ()), self._places.get(None, ())
+        if len(shared) == len(self):
+            return self
+        places = shared if owned is shared else sorted((*shared, *owned))
+        return tuple(map(self.__getitem__, places))
+
+    @functools.cached_property
+    def _places(self) -> Mapping[str | None, Sequence[int]]:
+        places: dict[str | None, list[int]] = {}
+        for place, deployment in enumerate(self):
+            places.setdefault(deployment.team_id, []).append(place)
+        return places
+
+
 Chains = Sequence[Mapping[str, Sequence[str]]]
 K = TypeVar("K")
+_NOBODY = Group()
 
 
-def _grouped(pairs: Iterable[tuple[K, Deployment]]) -> Mapping[K, tuple[Deployment, ...]]:
+def _grouped(pairs: Iterable[tuple[K, Deployment]]) -> Mapping[K, Group]:
     groups: dict[K, list[Deployment]] = {}
     for key, deployment in pairs:
         groups.setdefault(key, []).append(deployment)
-    return {key: tuple(found) for key, found in groups.items()}
+    return {key: Group(found) for key, found in groups.items()}
 
 
 class Wildcards:
     """Names with stars in them, and the deployments that bear each; most are a prefix with one star behind."""
 
-    def __init__(self, patterns: Mapping[str, tuple[Deployment, ...]]) -> None:
+    def __init__(self, patterns: Mapping[str, Group]) -> None:
         """Take the names that have a star, and leave the others."""
-        self._prefixes: dict[str, tuple[int, int, tuple[Deployment, ...]]] = {}
-        self._others: list[tuple[re.Pattern[str], tuple[int, int, tuple[Deployment, ...]]]] = []
+        self._prefixes: dict[str, tuple[int, int, Group]] = {}
+        self._others: list[tuple[re.Pattern[str], tuple[int, int, Group]]] = []
         for number, (pattern, found) in enumerate(patterns.items()):
             if "*" not in pattern:
                 continue
@@ -154,11 +174,11 @@ class Wildcards:
                 self._others.append((re.compile(regex), rank))
         self._lengths = sorted({len(prefix) for prefix in self._prefixes})
 
-    def matching(self, name: str) -> tuple[Deployment, ...]:
+    def matching(self, name: str) -> Group:
         """The deployments of the most specific wildcard that matches the start of a name, as the Router matches."""
         ranks = [rank for regex, rank in self._others if regex.match(name)]
         ranks += [self._prefixes[start] for n in self._lengths if (start := name[:n]) in self._prefixes]
-        return max(ranks, key=lambda rank: rank[:2])[2] if ranks else ()
+        return max(ranks, key=lambda rank: rank[:2])[2] if ranks else _NOBODY
 
 
 class ChainIndex:
@@ -220,19 +240,34 @@ class Config:
         return [None, {}, {}]
 
     @functools.cached_property
-    def by_model_name(self) -> Mapping[str, tuple[Deployment, ...]]:
+    def by_model_name(self) -> Mapping[str, Group]:
         """The deployments by model name."""
         return _grouped((d.model_name, d) for d in self.deployments)
 
     @functools.cached_property
-    def by_team_and_public_name(self) -> Mapping[tuple[str | None, str | None], tuple[Deployment, ...]]:
+    def by_team_and_public_name(self) -> Mapping[tuple[str | None, str | None], Group]:
         """The teams' deployments by team and by what the team calls them."""
         return _grouped(((d.team_id, d.public_name), d) for d in self.deployments if d.team_id is not None)
 
     @functools.cached_property
-    def by_public_name(self) -> Mapping[str | None, tuple[Deployment, ...]]:
+    def by_public_name(self) -> Mapping[str | None, Group]:
         """The teams' deployments by what their teams call them."""
         return _grouped((d.public_name, d) for d in self.deployments if d.team_id is not None)
+
+    @functools.cached_property
+    def teams(self) -> Mapping[str | None, int]:
+        """The teams that own deployments, and the place of each among them."""
+        owners = dict.fromkeys(d.team_id for d in self.deployments if d.team_id is not None)
+        return {team: place for place, team in enumerate(owners)}
+
+    @functools.cached_property
+    def public_names(self) -> Mapping[tuple[str, str], Mapping[str, None]]:
+        """What the team of each model name and team calls its deployments, in order."""
+        found: dict[tuple[str, str], dict[str, None]] = {}
+        for d in self.deployments:
+            if d.team_id is not None and d.public_name is not None:
+                found.setdefault((d.model_name, d.team_id), {})[d.public_name] = None
+        return found
 
     @functools.cached_property
     def shared_wildcards(self) -> Wildcards:
@@ -242,7 +277,7 @@ class Config:
     @functools.cached_property
     def team_wildcards(self) -> Mapping[str, Wildcards]:
         """The wildcards among the public names of each team that has one."""
-        wild: dict[str, dict[str, tuple[Deployment, ...]]] = {}
+        wild: dict[str, dict[str, Group]] = {}
         for (team, public), found in self.by_team_and_public_name.items():
             if team is not None and public and "*" in public:
                 wild.setdefault(team, {})[public] = found
@@ -308,52 +343,51 @@ def _routed(config: Config, request: Request, release: Routing) -> tuple[Deploym
     if usable or not defaults or (found and not named):
         return usable
     team_id = request.team_id if release.default_knows_teams else None
-    if any(team_id is None or d.usable_by(team_id) for d in named):
+    if named and (team_id is None or named.usable_by(team_id)):
         return ()  # found, and only then seen not to be the caller's
     if not release.default_knows_teams:
         return _usable(_by_model_name(config, defaults[0][0]), request, release)
     return _usable(_named(config, defaults[0][0], request.team_id, release), request, release)
 
 
-def _serving(config: Config, request: Request, name: str, release: Routing) -> tuple[Deployment, ...]:
+def _serving(config: Config, request: Request, name: str, release: Routing) -> Group:
     """The deployments that bear a name or, if none does, match it; whoever may use them."""
     named = _named(config, name, request.team_id, release)
     if named:
         return named
     if release.admin_across_teams and request.admin and request.team_id is None:
-        across = config.by_public_name.get(name, ())
+        across = config.by_public_name.get(name)
         if across:
             return across
     wild = config.team_wildcards.get(request.team_id) if request.team_id is not None else None
-    own = wild.matching(name) if wild else ()
+    own = wild.matching(name) if wild else _NOBODY
     if own and release.team_wildcard_first:
         return own
     return config.shared_wildcards.matching(name) or own
 
 
-def _usable(found: tuple[Deployment, ...], request: Request, release: Routing) -> tuple[Deployment, ...]:
+def _usable(found: Group, request: Request, release: Routing) -> tuple[Deployment, ...]:
     """Those that the caller may use: its team's and nobody's, and for an admin one team's with the very name sent."""
     if release.admin_across_teams and request.admin and request.team_id is None:
         name = request.sent or request.model
-        requested = [d for d in found if d.team_id is not None and name in {d.model_name, d.public_name}]
-        if len(requested) == len(found):
+        if all(d.team_id is not None and name in {d.model_name, d.public_name} for d in found):
             return found if len({d.team_id for d in found}) == 1 else ()
-    return tuple(d for d in found if d.usable_by(request.team_id))
+    return found.usable_by(request.team_id)
 
 
-def _named(config: Config, name: str, team_id: str | None, release: Routing) -> tuple[Deployment, ...]:
+def _named(config: Config, name: str, team_id: str | None, release: Routing) -> Group:
     """The deployments that bear a name, as their model name or as what the caller's team calls them."""
     owned = _by_public(config, team_id, name)
     named = _by_model_name(config, name)
     return owned if owned and release.team_before_global else named or owned
 
 
-def _by_public(config: Config, team_id: str | None, public_name: str) -> tuple[Deployment, ...]:
-    return config.by_team_and_public_name.get((team_id, public_name), ())
+def _by_public(config: Config, team_id: str | None, public_name: str) -> Group:
+    return config.by_team_and_public_name.get((team_id, public_name), _NOBODY)
 
 
-def _by_model_name(config: Config, model_name: str) -> tuple[Deployment, ...]:
-    return config.by_model_name.get(model_name, ())
+def _by_model_name(config: Config, model_name: str) -> Group:
+    return config.by_model_name.get(model_name, _NOBODY)
 
 
 def lookup_names(config: Config, request: Request, release: Routing, rules: Rules) -> tuple[str, ...]:
@@ -394,16 +428,18 @@ def _derived_names(
 ) -> tuple[str, ...]:
     target = config.aliases.get(request.model)
     names = [target] if target is not None and served and not _foreign(config, target, request.team_id) else []
-    names += sorted((d.model_name for d in served if d.team_id is not None), key=lambda name: name != failed_at)
-    bearers = [d for name in (request.model, *names) for d in _by_model_name(config, name)]
-    names += [d.public_name for d in bearers if d.team_id == request.team_id is not None and d.public_name is not None]
+    internal = dict.fromkeys(d.model_name for d in served if d.team_id is not None)
+    names += sorted(internal, key=lambda name: name != failed_at)
+    team = request.team_id
+    if team is not None:
+        names += [public for name in (request.model, *names) for public in config.public_names.get((name, team), ())]
     return tuple(dict.fromkeys(names))
 
 
 def _foreign(config: Config, name: str, team_id: str | None) -> bool:
     """Whether a name is the internal name of other teams' deployments only."""
     named = _by_model_name(config, name)
-    return bool(named) and not any(d.usable_by(team_id) for d in named)
+    return bool(named) and not named.usable_by(team_id)
 
 
 def find_chain(
@@ -484,8 +520,8 @@ class FailedCall:
 
     def may_try(self, config: Config, targets: Sequence[str]) -> bool:
         """Whether one of the targets is still to try."""
-        tried = {self.request.model, config.aliases.get(self.request.model), self.deployment, *self.attempted}
-        return any(target not in tried | {self.original and self.original.model} for target in targets)
+        failed = {*self.names, config.aliases.get(self.request.model), self.deployment}
+        return any(target not in failed and target not in self.attempted for target in targets)
 
 
 def with_derived_chain(

@@ -29,7 +29,7 @@ class BuildNote:
     Attributes:
         wheel: The name and sha256 of upstream's wheel, which has everything else.
         sdist: The name and sha256 of the source archive.
-        patch: The name and sha256 of the patch.
+        patch: The name and sha256 of each patch.
         lock: The sha256 of the lock file that it was built with.
         toolchain: The Rust that built it, and `maturin`'s version.
         extension: The path of the extension, and its sha256.

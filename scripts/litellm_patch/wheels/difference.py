@@ -20,15 +20,10 @@ if TYPE_CHECKING:
 
 
 def stock_files(release: Release, wheel: Path | None, cache: Path) -> Mapping[str, bytes] | None:
-    """Get the stock files of a release, without asking any index.
-
-    Args:
-        release: The release.
-        wheel: A wheel of it; without one, the cache is looked into.
-        cache: The folder of stock files that the verbs of `releases` keep.
+    """Get the stock files that the patch touches, without asking any index: from a wheel, or from a maintainer's cache.
 
     Returns:
-        The content of each file that the patch touches; None if the cache lacks it.
+        The content of each file; None if the cache lacks it.
 
     Raises:
         WheelError: The wheel is not one of the ledger's.
@@ -81,11 +76,6 @@ def _diff(kind: str, origin: bytes, file: SourceFile) -> list[str]:
 
 def compare_wheels(patched: Path, stock: Path, ledger: Ledger) -> list[str]:
     """Tell in what a patched wheel differs from the stock wheel that it was made from.
-
-    Args:
-        patched: The wheel that `litellm-patch wheel` made.
-        stock: Upstream's, which the ledger must know.
-        ledger: The releases that are supported.
 
     Returns:
         A line for each file that differs, by its path in the patched wheel, and the count of those that do not.

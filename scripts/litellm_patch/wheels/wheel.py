@@ -112,16 +112,7 @@ def stated_version(wheel: Path) -> Version:
 
 
 def choose(release: Release, given: Path | None = None, platform: str | None = None) -> list[str]:
-    """Choose among the wheels of a release, by name.
-
-    Args:
-        release: The release.
-        given: The path of one of them.
-        platform: A pattern of platform tags; without it, the one that fits the running Python best is chosen.
-
-    Raises:
-        WheelError: There is none.
-    """
+    """Choose among the wheels of a release: the given one, those of a platform, or what fits this Python best."""
     names = [given.name] if given else sorted(release.wheels)
     if given and given.name not in release.wheels:
         raise WheelError(
@@ -146,8 +137,7 @@ def choose(release: Release, given: Path | None = None, platform: str | None = N
 
 def _fetched(release: Release, name: str, index: Index) -> bytes:
     """Fetch a wheel of a release."""
-    offer = index.offers.get(release.version)
-    if offer is None or name not in {file.filename for file in offer.files}:
+    if name not in index.files.get(release.version, {}):
         raise WheelError(f"the index has no {name}", "name another with --index-url, or give the wheel's path")
     with tempfile.TemporaryDirectory(prefix="litellm-patch-") as scratch:
         index.download(release.version, name, Path(scratch, name))

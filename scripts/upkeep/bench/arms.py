@@ -12,12 +12,13 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from litellm_patch.patching.finding import find_target
+from litellm_patch.wheels.wheel import stated_version
 from upkeep.cells.environment import HERE, ROOT, ready
 from upkeep.errors import UpkeepError
 from upkeep.mutants.generate import added_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from litellm_patch.patching.ledger import Release
@@ -61,13 +62,13 @@ class BrokenArmError(UpkeepError):
 
 
 @contextmanager
-def running(release: Release, folder: Path, wheel: Path | None = None) -> Iterator[dict[str, Worker]]:
+def running(release: Release, folder: Path, wheels: Sequence[Path] = ()) -> Iterator[dict[str, Worker]]:
     """Make the arms of a release and start them.
 
     Args:
         release: the ledger's entry.
         folder: where the environment is made, or is.
-        wheel: of a release whose Router is compiled, the patched wheel, as built for production.
+        wheels: of a release whose Router is compiled, the patched wheels, as built for production.
 
     Yields:
         The workers by arm; the stock one first.
@@ -77,7 +78,8 @@ def running(release: Release, folder: Path, wheel: Path | None = None) -> Iterat
         BrokenArmError: there is no wheel of a release whose Router is compiled.
     """
     compiled = release.delivery == "wheel"
-    if compiled and wheel is None:
+    built = {_arm_of(wheel): wheel for wheel in wheels}
+    if compiled and "patched" not in built:
         raise BrokenArmError(
             f"the Router of litellm {release.version} is compiled, and what is measured must be built for production",
             f"run litellm-patch wheel {release.version}, and name what it makes with --wheel",
@@ -88,12 +90,12 @@ def running(release: Release, folder: Path, wheel: Path | None = None) -> Iterat
         workers = {}
         for arm, options in ARMS.items():
             site = package.parent
-            if compiled and arm == "matching":
-                continue
-            if compiled and options is not None and wheel:
+            if compiled and options is not None:
+                if arm not in built:
+                    continue
                 site = folder / arm
                 shutil.rmtree(site, ignore_errors=True)
-                with zipfile.ZipFile(wheel) as content:
+                with zipfile.ZipFile(built[arm]) as content:
                     content.extractall(site)
             elif options is not None:
                 site = folder / arm
@@ -118,6 +120,11 @@ def running(release: Release, folder: Path, wheel: Path | None = None) -> Iterat
             stack.callback(process.kill)
             workers[arm] = Worker(process, site)
         yield workers
+
+
+def _arm_of(wheel: Path) -> str:
+    """Which arm a patched wheel is for: its version names an optional patch."""
+    return next((arm for arm in ARMS if (stated_version(wheel).local or "").endswith(f".{arm}")), "patched")
 
 
 def lines_added(release: Release, workers: dict[str, Worker], arm: str) -> dict[str, list[int]]:

@@ -26,6 +26,8 @@ from upkeep.bench.tool import time_tool
 from upkeep.cells.selection import release_options, select
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from packaging.version import Version
 
     from litellm_patch.patching.ledger import Release
@@ -48,7 +50,13 @@ PROFILED = {"caller": "public", "key": None, "chains": 1000, "position": "end"}
     "--table", "only_table", is_flag=True, help="Measure nothing: write the tables of the last runs into their page."
 )
 @click.option("--rounds", default=15, show_default=True, help="Turns of each arm.")
-@click.option("--wheel", type=click.Path(path_type=Path), help="A compiled --release, patched by this wheel.")
+@click.option(
+    "--wheel",
+    "wheels",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A compiled --release, patched by this wheel; once more for the one --with matching.",
+)
 @click.option("--runs", default=20, show_default=True, help="Runs of the tool.")
 def command(  # noqa: PLR0913, PLR0917 - one argument an option
     folder: Path,
@@ -57,7 +65,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     selection: str,
     rounds: int,
     runs: int,
-    wheel: Path | None,
+    wheels: tuple[Path, ...],
     *,
     quick: bool,
     only_table: bool,
@@ -73,7 +81,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     console = Console(markup=False, highlight=False, soft_wrap=True)
     ledger = load_ledger(bundled_folder())
     releases = [ledger.find(release)] if release else select(ledger.in_place, selection)
-    found = [_measure(entry, folder.resolve(), rounds, runs, console, wheel, quick=quick) for entry in releases]
+    found = [_measure(entry, folder.resolve(), rounds, runs, console, wheels, quick=quick) for entry in releases]
     measured = datetime.now(timezone.utc).date().isoformat()
     content = {"measured": measured, "python": platform.python_version(), "releases": found}
     output.mkdir(parents=True, exist_ok=True)
@@ -86,12 +94,12 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
 
 
 def _measure(  # noqa: PLR0913, PLR0917 - as the command's
-    release: Release, folder: Path, rounds: int, runs: int, console: Console, wheel: Path | None, *, quick: bool
+    release: Release, folder: Path, rounds: int, runs: int, console: Console, wheels: Sequence[Path], *, quick: bool
 ) -> dict[str, Any]:
     wanted = cases(quick=quick)
     with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
         task = progress.add_task(f"litellm {release.version}", total=len(wanted))
-        with running(release, folder, wheel) as workers:
+        with running(release, folder, wheels) as workers:
             rows, profiles = [], {}
             try:
                 for row in measure(release, workers, wanted, rounds):

@@ -17,10 +17,10 @@ from litellm_patch.patching.files import sha256, write_whole
 from litellm_patch.wheels.index import Index
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from litellm_patch.building.toolchain import Toolchain
-    from litellm_patch.patching.ledger import Release
+    from litellm_patch.patching.ledger import Release, Step
 
 # upstream's own profile, fat LTO in one unit, takes half an hour; what is tested is what the code says, not its speed
 PROFILE = {"CARGO_PROFILE_DEV_DEBUG": "0", "PYO3_NO_PYTHON": "1"}
@@ -60,7 +60,7 @@ def build(release: Release, *, patched: bool, cache: Path | None = None) -> Buil
         BuildError: it cannot be built; says why, in one line.
     """
     cache = cache or default_cache()
-    contents = _contents(release, cache, patched=patched)
+    contents = sources_of(release, (release,) if patched else (), cache)
     sources = {file.path: contents[file.path] for file in release.files if file.path in contents}
     with workspace(cache, REPLACED, PROFILE) as place:
         key = _key(release, place.toolchain, patched=patched)
@@ -97,7 +97,7 @@ def compiles(release: Release, cache: Path | None = None) -> bool:
         note = place.folder / "checked" / _key(release, place.toolchain, patched=True)
         if note.is_file():
             return False
-        place.prepare(_contents(release, cache, patched=True))
+        place.prepare(sources_of(release, (release,), cache))
         place.run(place.toolchain.cargo, "check", *_OPTIONS)
         note.parent.mkdir(exist_ok=True)
         write_whole(note, b"")
@@ -109,9 +109,22 @@ def default_cache() -> Path:
     return user_cache_path("litellm-patch") / "compiled"
 
 
-def _contents(release: Release, cache: Path, *, patched: bool) -> dict[str, bytes]:
+def sources_of(release: Release, series: Sequence[Step], cache: Path | None = None) -> dict[str, bytes]:
+    """The content of each file of a release's source archive, with patches applied.
+
+    Args:
+        release: which.
+        series: the patches, in order; none for the stock sources.
+        cache: as for `build`.
+
+    Returns:
+        The contents by path.
+
+    Raises:
+        BuildError: the archive cannot be had, or a patch does not fit.
+    """
     (name,) = release.sdist
-    return read_sources(release, fetch(release, name, cache / "sdists", Index()), patched=patched)
+    return read_sources(fetch(release, name, (cache or default_cache()) / "sdists", Index()), series)
 
 
 def _key(release: Release, toolchain: Toolchain, *, patched: bool) -> str:
