@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import nox
@@ -97,12 +98,12 @@ def pythons(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
-@nox.parametrize("litellm", [entry["version"] for entry in LEDGER])
+@nox.parametrize("litellm", ["tree"] if "--tree" in sys.argv else [entry["version"] for entry in LEDGER])
 def names(session: nox.Session, litellm: str) -> None:
-    """Test names and chains in one release, on stock and patched; arguments go to pytest."""
+    """Test names and chains in one release, on stock and patched, or in a tree of yours: ``-- --tree PATH``."""
     if litellm in COMPILED:
         need_cargo(session)
-    run_matrix(session, "--release", litellm)
+    run_matrix(session, *(() if litellm == "tree" else ("--release", litellm)))
 
 
 @nox.session

@@ -190,7 +190,9 @@ def test_files_that_cannot_be_read(clinic: Clinic) -> None:
     )
     assert "Is a directory" in clinic.refused(1, clinic.folder)
     clinic.write({"include": ["absent.yaml"], "model_list": []})
-    assert f"config.yaml includes {clinic.folder / 'absent.yaml'}, which does not exist" in clinic.refused(1, clinic.path)
+    assert f"config.yaml includes {clinic.folder / 'absent.yaml'}, which does not exist" in clinic.refused(
+        1, clinic.path
+    )
     clinic.write({"include": ["."], "model_list": []})
     assert "Is a directory" in clinic.refused(1, clinic.path)
 

@@ -18,6 +18,7 @@ from litellm_patch.patching.finding import find_target
 from litellm_patch.wheels.wheel import REVISION
 from tests.doctor.test_readme import COMMANDS as OF_THE_DOCTOR
 from tests.documents.pages import ROOT, commands, our_own, pages, quoted
+from tests.documents.test_vendored import OF_VENDORED, PROVEN
 from tests.patching.test_docker_recipe import PREPARE as OF_THE_DOCKER_RECIPE
 from tests.patching.test_docker_recipe import RELEASE, make_image
 from upkeep.cells.environment import create, find_release
@@ -45,6 +46,7 @@ OF_THE_WORKFLOWS = {
 """What takes too long for a test or asks for what is new, and the words of the workflow that runs it."""
 
 OF_OTHER_TESTS = {
+    PROVEN: ROOT / "tests" / "environments" / "test_tree.py",
     "nox -s tools": ROOT / ".ci" / "run",  # one of the sessions that run without being named
     "nox -s port -- VERSION": ROOT / "tests" / "patching" / "test_port.py",
     "nox -s port -- --continue": ROOT / "tests" / "patching" / "test_port.py",
@@ -80,7 +82,7 @@ def test_each_command_is_run_somewhere() -> None:
         *OF_THE_OPTION,
         *OF_COMPILED,
     }
-    run |= {*OF_THE_WORKFLOWS, *OF_OTHER_TESTS, *WANTS_MORE_THAN_A_MACHINE}
+    run |= {*OF_VENDORED, *OF_THE_WORKFLOWS, *OF_OTHER_TESTS, *WANTS_MORE_THAN_A_MACHINE}
     typed = {command for page in our_own(pages()) for command in commands(page.read_text(encoding="utf-8"))}
     assert typed == run
     assert len(OF_CI) == 2

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from litellm_patch.patching.apply import Change
 
 WORST_FIRST = (
-    *(DeniedReleaseError.exit_code, RollbackError.exit_code, DriftedError.exit_code, 4, 1, LockedError.exit_code),
+    *(DeniedReleaseError.exit_code, RollbackError.exit_code, DriftedError.exit_code, 4, 10, 1, LockedError.exit_code),
     *(UnsupportedReleaseError.exit_code, 3, FixedUpstreamError.exit_code),
 )
 """The exit codes of the verbs that take a TARGET: of several, the first in here is that of the whole run."""
@@ -167,12 +167,13 @@ def describe_change(change: Change, words: tuple[str, str, str], state: str, *, 
     word = (planned if dry else done) if change.paths else idle
     found = f"{word}: {what}" + (f", {len(change.paths)} file(s){'' if dry else ' changed'}" if change.paths else "")
     todo = "restart the proxy" if change.paths and not dry else "run it without --dry-run" if change.paths else ""
-    lines = (*(f"{word} {path}" for path in change.paths), found, *([f"next: {todo}"] if todo else []))
+    lines = (*change.notes, *(f"{word} {path}" for path in change.paths), found, *([f"next: {todo}"] if todo else []))
     data = {
         "state": state,
         "version": str(change.target.version),
         "package": str(change.target.package),
         "changed": [str(path) for path in change.paths],
+        **({"merged": list(change.notes)} if change.notes else {}),
         "dry_run": dry,
         "found": found,
         "next": todo or "nothing to do",

@@ -8,7 +8,7 @@ import click
 from packaging.version import InvalidVersion, Version
 
 from litellm_patch.building.wheel import How, build_wheels, default_folder
-from litellm_patch.commands.given import GivenPath, Replacement
+from litellm_patch.commands.given import GivenPath, Replacement, index_option
 from litellm_patch.commands.targets import with_option
 from litellm_patch.output import say, say_all
 from litellm_patch.patching.ledger import bundled_folder, load_ledger
@@ -18,14 +18,6 @@ from litellm_patch.wheels.wheel import make_wheels, put_wheel
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-index_option = click.option(
-    "--index-url",
-    envvar=["PIP_INDEX_URL", "UV_DEFAULT_INDEX"],
-    show_envvar=True,
-    metavar="URL",
-    help="Use this package index, which must have the simple API; default: PyPI.",
-)
 
 
 @click.command("wheel")

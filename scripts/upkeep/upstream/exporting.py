@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from litellm_patch.commands.wheel import index_option
+from litellm_patch.commands.given import index_option
 from litellm_patch.errors import PatchError
 from litellm_patch.output import say
 from litellm_patch.patching.files import write_whole
