@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Start a real Router of the litellm in TARGET, with mock providers, and compare.",
 )
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors: the exit code tells.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
 def command(  # noqa: PLR0913, PLR0917 - one argument an option
@@ -84,6 +85,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     patched: bool,
     admin: bool,
     verified: bool,
+    quiet: bool,
     as_json: bool,
 ) -> None:
     """Tell which fallback chains of a LiteLLM proxy fire, and which never do.
@@ -117,7 +119,9 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     elif proxy is not None:
         answer = report_chains(proxy)
     code = VerificationError.exit_code if disagreements else DEAD if answer.dead else 0
-    if as_json:
+    if quiet:
+        pass
+    elif as_json:
         say_json(answer.make_data() | {"exit_code": code})
     else:
         _print(answer)
