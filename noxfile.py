@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import nox
 
 nox.needs_version = ">=2025.5.1"
-nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.default_venv_backend = "uv"
 nox.options.reuse_existing_virtualenvs = True
 nox.options.error_on_missing_interpreters = True
 
@@ -24,6 +25,7 @@ PYPROJECT = nox.project.load_toml("pyproject.toml")
 LEDGER = nox.project.load_toml("patches/releases.toml")["releases"]
 COMPILED = [entry["version"] for entry in LEDGER if entry.get("delivery") == "wheel"]
 PATHS = {"PYTHONPATH": "scripts:."}
+LOCKED = ("--build-constraint", ".ci/locked.txt", "--constraint")  # versions and hashes of all that is installed
 RESULTS = ".cache/results"
 QUICK = ("patching", "model", "mutants", "doctor", "documents", "rooms", "compiled")  # what needs no release of LiteLLM
 TOOLS = (*QUICK, "environments", "release")
@@ -32,7 +34,7 @@ TOOLS = (*QUICK, "environments", "release")
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style and format, and the workflows: against their schema, and for what makes them unsafe."""
-    session.install(*nox.project.dependency_groups(PYPROJECT, "lint"))
+    session.install(*LOCKED, ".ci/locked.txt", *nox.project.dependency_groups(PYPROJECT, "lint"))
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     workflows = map(str, sorted(Path(".github/workflows").glob("*.yml")))
@@ -43,7 +45,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check types, strictly."""
-    session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "types"))
+    install(session, "types")
     session.run("mypy", "scripts", "tests", "noxfile.py")
 
 
@@ -96,12 +98,12 @@ def pythons(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
-@nox.parametrize("litellm", [entry["version"] for entry in LEDGER])
+@nox.parametrize("litellm", ["tree"] if "--tree" in sys.argv else [entry["version"] for entry in LEDGER])
 def names(session: nox.Session, litellm: str) -> None:
-    """Test names and chains in one release, on stock and patched; arguments go to pytest."""
+    """Test names and chains in one release, on stock and patched, or in a tree of yours: ``-- --tree PATH``."""
     if litellm in COMPILED:
         need_cargo(session)
-    run_matrix(session, "--release", litellm)
+    run_matrix(session, *(() if litellm == "tree" else ("--release", litellm)))
 
 
 @nox.session
@@ -109,6 +111,14 @@ def compiled(session: nox.Session) -> None:
     """Test names and chains in the newest release whose Router is compiled, or say ``-- --select all --rebuilt``."""
     need_cargo(session)
     run_matrix(session, "--compiled", "--select", "newest")
+
+
+@nox.session(default=False, python=["3.10", "3.11", "3.12", "3.13"])
+def wheel(session: nox.Session) -> None:
+    """Try a wheel that `litellm-patch wheel` built, ``-- PATH``, on each Python: pip, uv, requests, the real proxy."""
+    install(session, "matrix", "proxy")
+    run_room(session, "try-wheel")
+    run_room(session, "proxy", *cells(session), "--results", ".cache/wheel", "--wheel")
 
 
 def run_matrix(session: nox.Session, *arguments: str) -> None:
@@ -141,14 +151,14 @@ def pictures(session: nox.Session) -> None:
 @nox.session(default=False)
 def releases(session: nox.Session) -> None:
     """Keep the ledger: ``-- check`` says what is missing or untrue, ``-- update`` writes it, ``-- prove`` proves it."""
-    install(session, "maintain")
+    install(session, "matrix")
     run_room(session, "releases")
 
 
 @nox.session(default=False)
 def apply_all(session: nox.Session) -> None:
     """Prove each patch on every release of the ledger: applied strictly, judged by its syntax tree, reverted."""
-    install(session, "maintain")
+    install(session, "matrix")
     session.run("python", "-m", "upkeep", "releases", "check", "--offline", env=PATHS)
     run_room(session, "releases", "prove")
 
@@ -162,8 +172,10 @@ def port(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def upstream(session: nox.Session) -> None:
-    """Make the pull request for upstream, checked by its tools, tried on both arms; ``-- --write`` keeps the proof."""
-    install(session, "maintain", "matrix", "upstream")
+    """Make the pull requests for upstream, checked by its tools, tried on both arms; ``-- --write`` keeps the proof."""
+    need_cargo(session)
+    install(session, "maintain", "matrix")
+    session.install(*LOCKED, ".ci/locked-upstream.txt", *nox.project.dependency_groups(PYPROJECT, "upstream"))
     run_room(session, "upstream", "--folder", f"{session.virtualenv.location}/upstream", "--output", ".cache/upstream")
 
 
@@ -192,9 +204,18 @@ def demo(session: nox.Session) -> None:
 def release(session: nox.Session) -> None:
     """Build what is released, twice, and try it as installed; ``-- --dry-run`` does all that needs no remote."""
     install(session, "test", "release")
-    session.run("python", "-m", "upkeep", "releases", "check", "--offline", env=PATHS)
+    session.run("python", "-m", "upkeep", "releases", "check", "--known", env=PATHS)
+    session.run("python", "-m", "upkeep", "table", "--check", env=PATHS)
     session.run("pytest", "--quiet", "tests/documents", "tests/rooms", env=PATHS)
     run_room(session, "release", "--output", ".cache/release")
+
+
+@nox.session(default=False)
+def lock(session: nox.Session) -> None:
+    """Lock versions and hashes of what sessions install: after a change of pyproject.toml, or ``-- --upgrade``."""
+    # not as it is locked: that need not fit any more
+    session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, "matrix"))
+    run_room(session, "lock")
 
 
 @nox.session(default=False)
@@ -215,8 +236,9 @@ def need_cargo(session: nox.Session) -> None:
 
 
 def install(session: nox.Session, *groups: str) -> None:
-    """Install the tool and what these groups of pyproject.toml list."""
-    session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, *groups) if groups else ())
+    """Install the tool and what these groups of pyproject.toml list, as it is locked."""
+    listed = nox.project.dependency_groups(PYPROJECT, *groups) if groups else ()
+    session.install(*LOCKED, ".ci/locked.txt", "-e", ".", *listed)
 
 
 def cells(session: nox.Session) -> tuple[str, str]:

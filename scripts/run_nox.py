@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 TOOLS = ROOT / ".tools"
 BIN = TOOLS / ("Scripts" if os.name == "nt" else "bin")
-REQUIREMENTS = ("nox[uv]==2026.10.20", "uv==0.13.9")
+LOCKED = ROOT / ".ci" / "locked.txt"
 
 
 def main() -> int:
@@ -26,17 +26,19 @@ def main() -> int:
     if sys.version_info < (3, 10):  # noqa: UP036 - this file is what an older Python would start with
         sys.stderr.write(f"error: this is Python {sys.version.split()[0]}, the tools need 3.10 or later\n")
         return 2
-    ready = TOOLS / "requirements.txt"
-    wanted = "\n".join(REQUIREMENTS)
+    ready = TOOLS / "locked.txt"
+    wanted = LOCKED.read_text(encoding="utf-8")
     if not ready.is_file() or ready.read_text(encoding="utf-8") != wanted:
         sys.stderr.write(f"setting up {TOOLS}\n")
         venv.create(TOOLS, clear=True, with_pip=True)
-        installed = subprocess.run(  # noqa: S603 - the interpreter just made, with pinned requirements
-            [BIN / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *REQUIREMENTS],
-            check=False,
-        )
-        if installed.returncode:
-            return installed.returncode
+        first = TOOLS / "uv.txt"
+        first.write_text("".join(line for line in wanted.splitlines() if line.startswith("uv==")), encoding="utf-8")
+        pip = ("pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "--requirement", first)
+        uv = ("uv", "pip", "install", "--quiet", "--python", BIN / "python", "--constraint", LOCKED, "nox[uv]")
+        for step in (pip, uv):
+            done = subprocess.run([BIN / "python", "-m", *step], check=False)  # noqa: S603 - the interpreter just made
+            if done.returncode:
+                return done.returncode
         ready.write_text(wanted, encoding="utf-8")
     path = os.pathsep.join((str(BIN), os.environ.get("PATH", "")))
     return subprocess.run(  # noqa: S603 - nox, with the caller's arguments

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _VERBS = {
     "apply": "Patch the litellm in TARGET.",
-    "revert": "Take the patch out of the litellm in TARGET.",
+    "revert": "Remove the patch from the litellm in TARGET.",
     "status": "Tell whether the litellm in TARGET is patched, and what to do next.",
     "wheel": "Make the patched wheel of RELEASE, or from the stock WHEEL.",
     "doctor": "Tell which fallback chains of a LiteLLM proxy fire, and which never do.",
@@ -65,7 +65,11 @@ def _told(ctx: click.Context, code: int) -> int:
     lost = take_unwritten()
     if lost is None:
         return code
-    say(f"error: standard output took not all of the answer: {lost}; the exit code is right", style="red", stderr=True)
+    say(
+        f"error: standard output was cut short: {lost}; the exit code is still right",
+        style="red",
+        stderr=True,
+    )
     return code or int(ctx.invoked_subcommand in {"status", "doctor"})  # they have no other result than their words
 
 
@@ -86,7 +90,13 @@ def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     cls=_Verbs, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
 @click.option(
-    "-V", "--version", is_flag=True, expose_value=False, is_eager=True, callback=_show_version, help="Show it."
+    "-V",
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_show_version,
+    help="Show the version.",
 )
 @click.option(
     "--patches",
@@ -105,4 +115,4 @@ def main(ctx: click.Context, patches: Path | None) -> None:
     """
     ctx.obj = patches
     if ctx.get_parameter_source("patches") is click.core.ParameterSource.ENVIRONMENT:
-        say(f"note: the patches are those of LITELLM_PATCH_DIR, {patches}, not the tool's own", stderr=True)
+        say(f"note: using the patches of LITELLM_PATCH_DIR, {patches}, not the bundled ones", stderr=True)

@@ -6,7 +6,10 @@ interface: one once given is never given to something else.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 DEAD = 9
 """The exit code of `doctor` when it finds a dead chain: an answer, not an error."""
@@ -17,11 +20,12 @@ EXIT_CODES: dict[int, str] = {
     2: "wrong command line",
     3: "status: clean, apply can patch it",
     4: "status: partial, some of it is patched; apply finishes it, revert undoes it",
-    5: "drifted: a file was edited, is missing, or has CRLF line ends",
+    5: "drifted: a file was edited, or is missing",
     6: "unsupported: the ledger does not know this release of litellm",
     7: "denied: this release of litellm must not be used",
     8: "fixed-upstream: this release of litellm needs no patch",
     DEAD: "doctor: a chain is dead, for all of its requests or for some",
+    10: "status: outdated, an older version of the patch is in; apply upgrades it",
     31: "a write failed and could not be undone: TARGET may be partly patched",
     32: "another litellm-patch is at work on TARGET: nothing was changed, try again",
 }
@@ -34,12 +38,7 @@ class LitellmPatchError(Exception):
     exit_code: ClassVar[int] = 1
 
     def __init__(self, found: str, next_step: str) -> None:
-        """Keep both halves of the message.
-
-        Args:
-            found: What was found and what was expected, without a full stop.
-            next_step: What the user can do about it, as an imperative.
-        """
+        """Keep what was found and expected, without a full stop, and what to do about it, as an imperative."""
         super().__init__(f"{found}; {next_step}")
         self.found = found
         self.next_step = next_step
@@ -49,6 +48,15 @@ class DriftedError(LitellmPatchError):
     """A file is neither stock nor patched."""
 
     exit_code = 5
+
+
+class MergeConflictError(DriftedError):
+    """An edit and the patch cannot both be kept; `lines` show where, as git does."""
+
+    def __init__(self, found: str, next_step: str, lines: Sequence[str] = ()) -> None:
+        """Keep the lines as well."""
+        super().__init__(found, next_step)
+        self.lines = lines
 
 
 class UnsupportedReleaseError(LitellmPatchError):
@@ -91,6 +99,10 @@ class LedgerError(LitellmPatchError):
 
 class PatchError(LitellmPatchError):
     """A patch file is damaged, unsafe, or does not fit the file or the ledger."""
+
+
+class GitError(LitellmPatchError):
+    """Git is not there, or refused."""
 
 
 class SystemFailureError(LitellmPatchError):

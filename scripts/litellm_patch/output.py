@@ -38,7 +38,8 @@ def say_json(data: Mapping[str, object]) -> None:
 def put(text: str, *, stderr: bool = False) -> None:
     """Print a text. What a stream does not take is lost, and never stops what is being done: see `take_unwritten`."""
     try:
-        click.echo(text, err=stderr, color=False if os.environ.get("NO_COLOR") else None)
+        plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+        click.echo(text, err=stderr, color=False if plain else None)
     except OSError as error:
         if not stderr:
             _unwritten.append(error)
@@ -76,7 +77,7 @@ def refusal_of(error: LitellmPatchError | OSError) -> LitellmPatchError:
     if not isinstance(error, OSError):
         return error
     found = f"cannot read or write {error.filename2 or error.filename or 'a file'}: {error.strerror or error}"
-    return SystemFailureError(found, "see that the path exists and is yours to read and write")
+    return SystemFailureError(found, "see that the path exists and that you may read and write it")
 
 
 def say_error(error: LitellmPatchError | OSError) -> int:

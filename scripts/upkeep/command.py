@@ -27,6 +27,8 @@ _ROOMS = {
     "bench": "upkeep.bench.command",
     "demo": "upkeep.demo.command",
     "release": "upkeep.release.command",
+    "try-wheel": "upkeep.release.trying",
+    "lock": "upkeep.release.locking",
     "pictures": "upkeep.pictures.command",
 }
 _SHARD = re.compile(r"([1-9][0-9]*)/([1-9][0-9]*)")

@@ -54,7 +54,3 @@ class UnfinishedPortError(UpkeepError):
 
 class LocalChangesError(UpkeepError):
     """The patches folder is not as it was committed."""
-
-
-class GitError(UpkeepError):
-    """Git is not there, or refused."""

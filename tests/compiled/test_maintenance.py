@@ -15,6 +15,7 @@ from tests.patching.fake_index import FakeIndex
 from upkeep.command import main
 from upkeep.compiled import workspace
 from upkeep.releases import proving
+from upkeep.upstream.tree import git, make_trees
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -155,6 +156,54 @@ def test_a_file_that_upstream_has_already_is_not_added(folder: Folder) -> None:
     folder.index.add_file("litellm-1.110.3.tar.gz", archive)
     result = folder.run("releases", "update", "1.110.3")
     assert f"adds {DERIVED}, which litellm 1.110.3 has already" in result.stderr
+
+
+SECOND = f"""\
+diff --git a/{DERIVED} b/{DERIVED}
+--- a/{DERIVED}
++++ b/{DERIVED}
+@@ -1,4 +1,5 @@
+ pub fn derived(b: u8) -> u8 {{
++    alias(b);
+     b
+ }}
+ // tested
+""".encode()
+TESTS = f"""\
+diff --git a/{DERIVED} b/{DERIVED}
+--- a/{DERIVED}
++++ b/{DERIVED}
+@@ -1,3 +1,5 @@
+ pub fn derived(b: u8) -> u8 {{
++    alias(b);
+     b
+ }}
++// tested
+""".encode()
+
+
+def test_upstream_gets_the_change_as_one_commit_and_as_two(folder: Folder, tmp_path: Path) -> None:
+    material = folder.patches / "upstream"
+    (material / "rust").mkdir(parents=True)
+    words = {"message.txt": "fix: all\n", "rust/teams.txt": "fix: teams\n", "rust/aliases.txt": "fix: aliases\n"}
+    texts = {**words, "PULL_REQUEST.md": "for {release}\n", "BACKPORT.md": "", "prove_fix.py": ""}
+    for path, text in texts.items():
+        (material / path).write_text(text)
+    (material / "rust" / "1.110.0-tests.patch").write_bytes(TESTS)
+    (material / "rust" / "aliases.patch").write_bytes(SECOND)
+    folder.run("releases", "update", "1.110.0")
+
+    assert folder.run("export", str(tmp_path / "out")).exit_code == 0
+
+    out, trees = tmp_path / "out" / "1.110.0", []
+    for name, mails in (("one", out), ("two", out / "as-two")):
+        _, after = make_trees(tmp_path / name, STOCK, sorted(mails.glob("*.patch")))
+        trees.append({path: (after / path).read_bytes() for path in (CORE, DERIVED, FACADE)})
+    assert trees[0] == trees[1]
+    assert trees[0][DERIVED] == b"pub fn derived(b: u8) -> u8 {\n    alias(b);\n    b\n}\n// tested\n"
+    assert git(after, "log", "--reverse", "--format=%s").split("\n")[1:3] == ["fix: teams", "fix: aliases"]
+    assert "alias" not in git(after, "show", f"HEAD~1:{DERIVED}")
+    assert (out / "PULL_REQUEST.md").read_text() == "for 1.110.0\n"
 
 
 @pytest.mark.parametrize("judge", ["agrees", "refuses", "is not there", "is not there, on a CI"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -73,7 +74,7 @@ def test_a_person_reads_a_table(clinic: Clinic) -> None:
     result = clinic.run(clinic.path, "--release", "1.98.1")
 
     assert result.exit_code == 9
-    for words in ("judged as LiteLLM 1.98.1, stock", "dead on stock, alive with the patch", "did you mean gpt-4o?"):
+    for words in ("judged as LiteLLM 1.98.1, stock", f"dead\talive\t{ACME_1} -> backup", "did you mean gpt-4o?"):
         assert words in result.stdout
     assert result.stdout.splitlines()[-1] == (
         "5 chain(s), 3 of them dead or dead for some requests; the patch revives 2"
@@ -84,6 +85,8 @@ def test_a_person_reads_a_table(clinic: Clinic) -> None:
 def test_a_narrow_terminal_loses_nothing(clinic: Clinic, monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
     monkeypatch.setattr("litellm_patch.commands.doctor.is_terminal", lambda: True)
     narrow, wide = (clinic.run(clinic.path, columns=width).stdout for width in (columns, 500))
+    narrow = re.sub("(requests|what to do): ", "", narrow)
+    wide = re.sub("requests +what to do", "", wide)
     assert sorted(set(narrow) - set(" \n─")) == sorted(set(wide) - set(" \n─"))
     assert all(narrow.count(character) == wide.count(character) for character in set(wide) - set(" \n─"))
 
@@ -144,7 +147,7 @@ def test_wildcards() -> None:
     found = verdicts(raw)
 
     assert found["acme/*"][:2] == (KeyKind.WILDCARD, Verdict.DEAD)
-    assert "a wildcard group is no key for the names that it serves" in found["acme/*"][2]
+    assert "a wildcard group is not looked up for the names that it serves" in found["acme/*"][2]
     assert found["eu/*"][:2] == (KeyKind.TEAM_WILDCARD, Verdict.DORMANT)
     assert found["eu/x"][:2] == found["acme/x"][:2] == (KeyKind.CONCRETE, Verdict.ALIVE)
 
@@ -161,18 +164,18 @@ def test_why_a_chain_is_dead() -> None:
 
     found = judge(read_settings(with_chains({"*": ["claude"]}, {"*": ["gpt-4o"]}), {}), release_at(NEWEST, []))
     assert [j.verdict for j in found] == [Verdict.DEAD, Verdict.ALIVE]
-    assert found[0].notes == ("a later catch-all is the one that counts: entry 2",)
+    assert found[0].notes == ("a later catch-all takes precedence: entry 2",)
 
     raw = with_chains(context_window_fallbacks=[{"*": ["claude"]}])
     assert verdicts(raw)["context_window_fallbacks: *"][1] is Verdict.ALIVE
     old = verdicts(raw, Version("1.98.1"))["context_window_fallbacks: *"]
-    assert old[1:] == (Verdict.DEAD, "this release knows no catch-all in this list")
+    assert old[1:] == (Verdict.DEAD, "this release supports no catch-all in this list")
 
 
 def test_without_models_nothing_is_called_a_typing_error() -> None:
     """They may all be in the database."""
     found = verdicts(with_chains({"x": ["y"]}) | {"model_list": []})
-    assert found["x"] == (KeyKind.UNKNOWN, Verdict.UNSEEN, "it may be a model that was not seen")
+    assert found["x"] == (KeyKind.UNKNOWN, Verdict.UNSEEN, "it may be a model that could not be seen")
 
 
 def test_a_name_that_is_both_internal_and_public_is_one_that_callers_use() -> None:
@@ -191,7 +194,7 @@ def test_circles_are_told_and_no_crime() -> None:
     raw = with_chains({"claude": ["gpt-4.1"]}, {"gpt-4.1": ["backup"]}, {ACME_2: ["gpt-4.1"]}, max_fallbacks=3)
     found = verdicts(raw)
     circle = "leads in a circle: gpt-4.1 -> model_name_acme_2 -> gpt-4.1; "
-    assert f"{circle}names already tried are passed over" in found["gpt-4.1"][2]
+    assert f"{circle}names already tried are skipped" in found["gpt-4.1"][2]
     assert "leads in a circle" not in found["claude"][2]
     old = verdicts(raw, Version("1.83.0"))
     assert f"{circle}this release calls them again until max_fallbacks, 3, ends it" in old["gpt-4.1"][2]

@@ -66,9 +66,7 @@ def test_references_to_the_environment() -> None:
     )
     assert found.config.aliases == {"al": "a"}
     assert found.config.chains[Kind.GENERAL] == ({"a": ("os.environ/GROUP",)},), "LiteLLM leaves what is in a list"
-    assert found.remarks == (
-        "model_list[1] refers to the environment, which does not have it here: taken as it stands",
-    )
+    assert found.remarks == ("model_list[1] refers to an environment variable that is not set here: left as it is",)
 
 
 @pytest.mark.parametrize("target", [["a", SECRET], None, 4, {"hidden": SECRET}, ""])
@@ -192,7 +190,9 @@ def test_files_that_cannot_be_read(clinic: Clinic) -> None:
     )
     assert "Is a directory" in clinic.refused(1, clinic.folder)
     clinic.write({"include": ["absent.yaml"], "model_list": []})
-    assert f"config.yaml includes {clinic.folder / 'absent.yaml'}, which is not" in clinic.refused(1, clinic.path)
+    assert f"config.yaml includes {clinic.folder / 'absent.yaml'}, which does not exist" in clinic.refused(
+        1, clinic.path
+    )
     clinic.write({"include": ["."], "model_list": []})
     assert "Is a directory" in clinic.refused(1, clinic.path)
 

@@ -19,7 +19,7 @@ def test_a_team_s_public_name(clinic: Clinic) -> None:
     said = clinic.run(clinic.path, "--explain", "gpt-4.1", "--team", "acme").stdout
     assert "gpt-4.1 from team acme" in said
     assert f"if that fails, a chain is looked up by: gpt-4.1, then {ACME_1}" in said
-    assert "a chain is there for this request, and stock does not find it" in said
+    assert "stock does not find the chain of this request" in said
 
 
 def test_a_stranger_gets_none_of_it(clinic: Clinic) -> None:
@@ -36,7 +36,7 @@ def test_an_admin_is_routed_to_the_only_team_that_has_it_from_1_94(clinic: Clini
 def test_an_alias(clinic: Clinic) -> None:
     answer = clinic.json(9, "--explain", "prod")
     assert answer["routing"][0] == "prod is an alias of gpt-4o, which is routed in its place (one step only)"
-    assert answer["patched"]["steps"][1] == "fallbacks: gpt-4o has one, so it answers: claude"
+    assert answer["patched"]["steps"][1] == "fallbacks: gpt-4o has a chain, which answers: claude"
 
 
 def test_a_target_that_cannot_be_served(clinic: Clinic) -> None:
@@ -54,8 +54,8 @@ def test_a_key_that_is_spelled_otherwise_and_a_target_that_has_failed(clinic: Cl
     chains = [{"llama": [group, "claude"]}]
     clinic.write({"model_list": [model(group), model("claude")], "router_settings": {"fallbacks": chains}})
     assert clinic.json(0, "--explain", group)["stock"]["steps"][1:] == [
-        f"fallbacks: {group} finds that of llama, so it answers: {group}, claude",
-        f"fallbacks: {group} is what has failed, so it is passed over",
+        f"fallbacks: {group} finds the chain of llama, which answers: {group}, claude",
+        f"fallbacks: {group} is what failed, so it is skipped",
     ]
 
 

@@ -153,6 +153,6 @@ def test_piped_output_is_one_line_a_fact(clinic: Clinic) -> None:
     result = clinic.run(clinic.path, columns=40)
     head, heading, *rows, last = result.stdout.splitlines()
     assert head.startswith("judged as LiteLLM")
-    assert heading.split("\t") == ["chain", "its key is", "reached on stock by", "with the patch by", "verdict"]
+    assert heading.split("\t") == ["stock", "patched", "chain", "requests", "what to do"]
     assert [len(row.split("\t")) for row in rows] == [5] * 5
     assert last.startswith("5 chain(s), ")

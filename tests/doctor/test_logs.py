@@ -200,6 +200,6 @@ def test_zstd_without_a_library(clinic: Clinic, monkeypatch: pytest.MonkeyPatch)
 def test_a_log_that_tells_nothing_is_no_green(clinic: Clinic, options: tuple[str, ...]) -> None:
     log = clinic.folder / "proxy.log"
     log.write_bytes(b"\xff\n" * 18)
-    assert "tells nothing: all of its 18 line(s) are broken" in clinic.refused(1, "--log", log, *options)
+    assert "has nothing to count: no line of 18 can be read" in clinic.refused(1, "--log", log, *options)
     log.write_bytes(b"")
-    assert "tells nothing: it is empty" in clinic.refused(1, clinic.path, "--log", log, *options)
+    assert "has nothing to count: it is empty" in clinic.refused(1, clinic.path, "--log", log, *options)

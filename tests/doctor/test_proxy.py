@@ -20,7 +20,7 @@ NAMES = (
     *("fallbacks", "context_window_fallbacks", "model_group_alias", "max_fallbacks", "fallback_models"),
 )
 NEWEST = load_ledger(bundled_folder()).newest.version
-STOCK = "it is taken for stock, as a proxy does not tell: or say --patched"
+STOCK = "a proxy does not say whether it is patched: assumed stock; if it is, pass --patched"
 FORBIDDEN = (403, {"error": {"message": "Only proxy admin", "type": "auth_error", "code": "403"}})
 
 
@@ -70,7 +70,7 @@ def test_teams_models_that_are_not_seen_are_not_called_typing_errors(clinic: Cli
     answer = look(clinic, proxy_1_83(database=False))
     assert [verdict for _, _, verdict in worth(answer)][:3] == ["unseen", "partly", "unseen"]
     assert answer["remarks"][1].startswith("GET /v2/model/info ended with 500: without it, teams' models")
-    assert answer["chains"][2]["notes"] == ["it may be a model that was not seen, or did you mean gpt-4o?"]
+    assert answer["chains"][2]["notes"] == ["it may be a model that could not be seen, or did you mean gpt-4o?"]
 
 
 def test_a_proxy_that_hides_internal_names(clinic: Clinic) -> None:
@@ -79,7 +79,9 @@ def test_a_proxy_that_hides_internal_names(clinic: Clinic) -> None:
     assert answer["chains"][0]["owners"] == ["acme"]
     assert answer["chains"][0]["notes"] == ["the proxy does not show which of the team's models has this name"]
     assert answer["release"] == str(NEWEST)
-    assert f"its release is not told by the proxy: it is taken for {NEWEST}, or say --release" in answer["remarks"]
+    assert (
+        f"its release is not shown by the proxy: assumed {NEWEST}; pass --release to change that" in answer["remarks"]
+    )
 
 
 def test_where_a_team_has_one_such_model_it_is_known_by_its_chain(clinic: Clinic) -> None:
@@ -193,7 +195,7 @@ def test_nobody_there(clinic: Clinic) -> None:
         url = f"http://user:{SECRETS[0]}@127.0.0.1:{free.getsockname()[1]}/"
         assert "cannot be asked: no connection" in clinic.refused(1, "--url", url)
     for url in ("127.0.0.1:4000", "ftp://127.0.0.1", "http://", "http://[", "http://127.0.0.1:x", SECRETS[0]):
-        assert "that is no http or https URL" in clinic.refused(1, "--url", url)
+        assert "not an http or https URL" in clinic.refused(1, "--url", url)
 
 
 def test_one_proxy_at_a_time(clinic: Clinic) -> None:
@@ -215,7 +217,7 @@ def test_what_is_assumed_is_said_and_can_be_told(clinic: Clinic) -> None:
     other = {"/health/readiness": (200, {"litellm_version": "1.999.0"})}
     answer = look(clinic, proxy_1_83() | other)
     assert (
-        f"its release is 1.999.0, which is not in the ledger: it is taken for {NEWEST}, or say --release"
+        f"its release is 1.999.0, which is not in the ledger: assumed {NEWEST}; pass --release to change that"
         in (answer["remarks"])
     )
     assert clinic.json(9, "--patched")["patched"] is True

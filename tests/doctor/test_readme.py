@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from litellm_patch.doctor.judging import Verdict
+from litellm_patch.doctor.showing import WORTH
 from litellm_patch.errors import DEAD
 from tests.doctor.stand_in import KEY, StandIn, proxy_1_83
 from tests.doctor.test_logs import OLD
@@ -53,7 +54,9 @@ def run(clinic: Clinic, world: Installation, command: str) -> None:
     done = subprocess.run(  # noqa: S602
         command, shell=True, cwd=clinic.folder, env=environ, capture_output=True, check=False, text=True
     )
-    notes = [line for line in done.stderr.splitlines() if not line.startswith("note: the patches are those of ")]
+    notes = [
+        line for line in done.stderr.splitlines() if not line.startswith(("note: using the patches of ", "wrote "))
+    ]
     assert notes == []
     assert done.returncode == next((code for part, code in CODES.items() if part in command), DEAD)
     assert done.stdout
@@ -63,4 +66,4 @@ def test_there_are_commands_and_every_verdict_is_told() -> None:
     assert len(COMMANDS) >= 7
     assert all(command.startswith("litellm-patch doctor ") for command in COMMANDS)
     for verdict in Verdict:
-        assert f"\n| {verdict.value} | " in SECTION
+        assert f"\n| {' | '.join(WORTH[verdict])} | `{verdict.name.lower()}` | " in SECTION

@@ -83,7 +83,7 @@ def test_agreement(clinic: Clinic) -> None:
     assert (answer["verified"], answer["disagreements"], answer["release"]) == (6, [], VERSION)
     assert list(env.rglob("*.pyc")) == [], "it changes nothing"
     result = clinic.run(clinic.path, "--target", env / "bin/python", "--verify")
-    assert result.stdout.splitlines()[-1] == "the real Router did as the doctor says for 6 of 6 request(s)"
+    assert result.stdout.splitlines()[-1] == "the real Router agrees with the doctor for 6 of 6 request(s)"
 
 
 def test_disagreement(clinic: Clinic) -> None:
@@ -98,7 +98,7 @@ def test_disagreement(clinic: Clinic) -> None:
     assert [(d["request"]["model"], d["expected"], d["answered_by"]) for d in answer["disagreements"]] == [
         ("prod", ["claude"], None)
     ]
-    assert "the Router does something else for 1 request(s)" in result.stderr
+    assert "the real Router behaves differently for 1 request(s)" in result.stderr
     assert "nobody" in clinic.run(clinic.path, "--target", env, "--verify").stdout
 
 
@@ -108,8 +108,8 @@ def test_disagreement(clinic: Clinic) -> None:
         ("raise ValueError('refused')", "failed: ValueError: refused; see that litellm works there"),
         ("import os; os.write(1, b'x')", "does not answer: "),
         ("import os; os._exit(3)", "failed: "),
-        ("import os; os.write(1, b'[]'); os._exit(0)", "are not as many as the questions"),
-        ("import os; os.write(1, b'7'); os._exit(0)", "gives no list of answers"),
+        ("import os; os.write(1, b'[]'); os._exit(0)", "did not answer each request"),
+        ("import os; os.write(1, b'7'); os._exit(0)", "did not print a list of answers"),
     ],
 )
 def test_a_router_that_cannot_be_asked(clinic: Clinic, first: str, words: str) -> None:
@@ -119,12 +119,12 @@ def test_a_router_that_cannot_be_asked(clinic: Clinic, first: str, words: str) -
 
 def test_a_target_without_an_interpreter(clinic: Clinic) -> None:
     env = make_environment(clinic.folder)
-    assert "is no environment with an interpreter" in clinic.refused(
+    assert "is not an environment with an interpreter" in clinic.refused(
         1, clinic.path, "--target", next(env.glob("lib/*/site-packages")), "--verify"
     )
     for path in (env / "bin").glob("python*"):
         path.unlink()
-    assert "is no environment with an interpreter" in clinic.refused(1, clinic.path, "--target", env, "--verify")
+    assert "is not an environment with an interpreter" in clinic.refused(1, clinic.path, "--target", env, "--verify")
 
 
 def test_verify_needs_a_target_and_a_configuration(clinic: Clinic) -> None:

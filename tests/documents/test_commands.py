@@ -18,6 +18,7 @@ from litellm_patch.patching.finding import find_target
 from litellm_patch.wheels.wheel import REVISION
 from tests.doctor.test_readme import COMMANDS as OF_THE_DOCTOR
 from tests.documents.pages import ROOT, commands, our_own, pages, quoted
+from tests.documents.test_vendored import OF_VENDORED, PROVEN
 from tests.patching.test_docker_recipe import PREPARE as OF_THE_DOCKER_RECIPE
 from tests.patching.test_docker_recipe import RELEASE, make_image
 from upkeep.cells.environment import create, find_release
@@ -45,11 +46,12 @@ OF_THE_WORKFLOWS = {
 """What takes too long for a test or asks for what is new, and the words of the workflow that runs it."""
 
 OF_OTHER_TESTS = {
+    PROVEN: ROOT / "tests" / "environments" / "test_tree.py",
     "nox -s tools": ROOT / ".ci" / "run",  # one of the sessions that run without being named
     "nox -s port -- VERSION": ROOT / "tests" / "patching" / "test_port.py",
     "nox -s port -- --continue": ROOT / "tests" / "patching" / "test_port.py",
     "nox -s upstream_tests -- path/to/litellm": ROOT / "tests" / "environments" / "test_submission.py",
-    "git am --3way path/to/.cache/upstream/0001-*.patch": ROOT / "tests" / "patching" / "test_export.py",
+    "git am --3way path/to/.cache/upstream/VERSION/0001-*.patch": ROOT / "tests" / "patching" / "test_export.py",
 }
 """What cannot be typed as it stands, and where the same is run."""
 
@@ -59,7 +61,7 @@ WANTS_MORE_THAN_A_MACHINE = [
     "git remote show origin | grep 'HEAD branch'",
     "git switch -c fix/fallback-names",
     "git commit --amend --reset-author --no-edit",
-    "PROOF=path/to/.cache/upstream/prove_fix.py",
+    "PROOF=path/to/.cache/upstream/VERSION/prove_fix.py",
     'git switch --detach HEAD~1 && OPENAI_API_KEY=... python $PROOF --label "Before ($(git rev-parse --short HEAD))"',
     'git switch fix/fallback-names && OPENAI_API_KEY=... python $PROOF --label "After ($(git rev-parse --short HEAD))"',
 ]
@@ -80,7 +82,7 @@ def test_each_command_is_run_somewhere() -> None:
         *OF_THE_OPTION,
         *OF_COMPILED,
     }
-    run |= {*OF_THE_WORKFLOWS, *OF_OTHER_TESTS, *WANTS_MORE_THAN_A_MACHINE}
+    run |= {*OF_VENDORED, *OF_THE_WORKFLOWS, *OF_OTHER_TESTS, *WANTS_MORE_THAN_A_MACHINE}
     typed = {command for page in our_own(pages()) for command in commands(page.read_text(encoding="utf-8"))}
     assert typed == run
     assert len(OF_CI) == 2
@@ -131,7 +133,7 @@ def test_five_minutes(tmp_path: Path) -> None:
     said = [_type(command, tmp_path, code) for command, code in zip(OF_FIVE_MINUTES, codes, strict=True)]
 
     assert "the patch revives 2" in said[1]
-    assert "the real Router did as the doctor says" in said[4]
+    assert "the real Router agrees with the doctor" in said[4]
 
 
 @pytest.mark.skipif(

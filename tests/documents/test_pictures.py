@@ -10,7 +10,9 @@ import pytest
 from click.testing import CliRunner
 
 from litellm_patch.cli import main
-from upkeep.pictures import DRAWINGS
+from litellm_patch.patching.files import sha256
+from upkeep.pictures import DRAWINGS, PAGE
+from upkeep.pictures.browser import KEYWORD, make_page
 from upkeep.pictures.doctor import COMMAND, MODEL, ROOT, TEAM, draw_chains, draw_request
 from upkeep.pictures.terminal import WIDTH
 
@@ -44,6 +46,16 @@ def test_a_picture_shows_what_the_command_prints(
     assert done.exit_code == 9
     drawn = [word for text in texts(draw()) for word in text]
     assert [word for word in done.stdout.split() if word not in drawn] == []
+
+
+def test_the_picture_of_the_page_is_fresh() -> None:
+    assert KEYWORD + sha256(make_page().encode()).encode() in PAGE.read_bytes(), "run nox -s pictures"
+
+
+def test_documents_stay_small() -> None:
+    sizes = {path.name: path.stat().st_size for path in (ROOT / "docs").iterdir()}
+    assert sizes["page.png"] < 60_000
+    assert sum(sizes.values()) < 150_000
 
 
 @pytest.mark.parametrize("path", DRAWINGS, ids=lambda path: path.name)

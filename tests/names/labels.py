@@ -38,7 +38,8 @@ def labels(world: World, release: Routing) -> frozenset[str]:
     Returns:
         The labels; see ``possible`` for all there are.
     """
-    return frozenset(_of_the_request(world, release)) | frozenset(_of_the_outcome(world, release))
+    parts = _of_the_configuration(world), _of_the_request(world, release), _of_the_outcome(world, release)
+    return frozenset(label for part in parts for label in part)
 
 
 def possible(release: Routing) -> frozenset[str]:
@@ -57,6 +58,8 @@ def possible(release: Routing) -> frozenset[str]:
         *(f"team in {bucket.name}" for bucket in Bucket),
         *("own team", "stranger", "no team", "admin", "admin served from a team", "another team's name"),
         *("alias in object form", "lists brought along", "client-side list", "default fallbacks", "wildcard"),
+        *("one internal name of several", "siblings", "alias among the targets"),
+        *("a chain that lists its own key", "chains that list each other's keys"),
         *("routed to the default", "answered", "unanswered", "arms differ", "depth exhausted"),
         *("cut answer delivered", "cut answer recovered", "refusal delivered", "refusal recovered"),
     }
@@ -72,6 +75,24 @@ def possible(release: Routing) -> frozenset[str]:
     if release.context_window_falls_through:
         gone |= {f"{Kind.CONTEXT_WINDOW.value}: nothing"}
     return frozenset(found - gone)
+
+
+def _of_the_configuration(world: World) -> Iterator[str]:
+    owned = [d for d in world.config.deployments if d.team_id is not None]
+    names = {(d.team_id, d.public_name, d.model_name) for d in owned}
+    if len(names) < len(owned):
+        yield "one internal name of several"
+    if len({(team, public) for team, public, _ in names}) < len(names):
+        yield "siblings"
+    for kind in Kind:
+        entries = world.config.entries(kind)
+        listed = {(key, target) for entry in entries for key, targets in entry.items() for target in targets}
+        if any(target in world.config.aliases for _, target in listed):
+            yield "alias among the targets"
+        if any(key == target for key, target in listed):
+            yield "a chain that lists its own key"
+        if any(key != target and (target, key) in listed for key, target in listed):
+            yield "chains that list each other's keys"
 
 
 def _of_the_request(world: World, release: Routing) -> Iterator[str]:

@@ -6,6 +6,7 @@ A test that both arms pass holds the patch to what stock does.
 from __future__ import annotations
 
 import asyncio
+import copy
 import sys
 from collections import Counter
 from importlib import import_module
@@ -446,7 +447,8 @@ async def test_what_a_caller_says_of_what_failed_keeps_nothing_from_the_catch_al
     chains = [{"*": ["other"]}, {A1: [A2]}]
     router = build_router(Config(DEPLOYMENTS, {}, {Kind.GENERAL: chains}), provider.url, "openai")
 
-    assert await _answer(router, "global", None, metadata=forged) == "answer from other"
+    # a copy: the Router writes into it, and what is parametrized is there for the next run in this process too
+    assert await _answer(router, "global", None, metadata=copy.deepcopy(forged)) == "answer from other"
 
 
 @COMPILED

@@ -190,6 +190,14 @@ async def test_a_provider_is_stripped_from_an_alias_target_as_from_a_requested_n
     assert await _answer(ACOMPLETION, router, "al", team_id=None) == "answer from other"
 
 
+@pytest.mark.skipif(not release().inferred, reason="this release infers no provider")
+async def test_a_provider_is_inferred_for_an_alias_target_as_for_a_requested_name(provider: Provider) -> None:
+    router = _router(provider, ACOMPLETION, Behaviour.ERROR)
+    chains = [{"openai/gpt-4.1": [A2]}]
+
+    assert await _answer(ACOMPLETION, router, "al", fallbacks=chains) == f"answer from {A2}"
+
+
 @needs("admin_across_teams")
 @needs("refusal_gate")
 async def test_each_lookup_group_is_routed_under_its_own_name() -> None:

@@ -129,6 +129,14 @@ async def test_a_deployment_id_has_no_other_name(team_id: str | None, provider: 
     assert provider.models_called == ((A1,) if team_id == TEAM_A or capabilities().ids_of_other_teams else ())
 
 
+async def test_a_deployment_id_keeps_the_catch_all(provider: Provider) -> None:
+    """What routing gives for an id is no list, and keeps no request from what stock walks."""
+    provider.reset({A1: Behaviour.ERROR})
+    router = build_router(_config({"*": ["other"]}, {A1: ["z"]}), provider.url, "openai")
+
+    assert await _outcome(router, f"id-of-{A1}", TEAM_A) == "answer from other"
+
+
 async def test_a_deployment_id_is_no_alias(provider: Provider) -> None:
     """Routing takes a name for an id first, whatever the alias map says of it."""
     provider.reset({A1: Behaviour.ERROR})
@@ -555,6 +563,20 @@ async def test_a_deployment_that_nobody_owns_has_no_public_name(provider: Provid
 
     assert await _outcome(router, "global", None) is None
     assert provider.models_called == ("global",)
+
+
+async def test_a_public_name_that_is_no_text_keeps_nothing_from_the_catch_all(provider: Provider) -> None:
+    """Malformed input gives what it gives today, be it an answer. Of two, the other one is picked."""
+    provider.reset({A1: Behaviour.ERROR})
+    DICE.seed = 0
+    copy_of_it = model_entry(Deployment(A1, TEAM_A, "gpt-4.1"), provider.url, "openai", model_id="copy")
+    chains = _config({"*": ["other"]}, {"nobody": ["z"]})
+    router = build_router(chains, provider.url, "openai", more=[copy_of_it])
+    for deployment in router.model_list:
+        if deployment["model_info"]["id"] == "copy":
+            deployment["model_info"]["team_public_model_name"] = 5
+
+    assert await _outcome(router, A1, TEAM_A) == "answer from other"
 
 
 @needs("cooldown_gate")

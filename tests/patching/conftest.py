@@ -9,7 +9,7 @@ import pytest
 
 from tests.patching.factory import Installation, make_world
 from tests.patching.fake_index import FakeIndex
-from tests.patching.maintainer import Project, make_desk
+from tests.patching.maintainer import Project, make_project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,4 +32,4 @@ def world(tmp_path: Path) -> Installation:
 def project(tmp_path: Path) -> Iterator[Project]:
     """An index on loopback with a few releases, and patches for them."""
     with FakeIndex() as index:
-        yield make_desk(tmp_path, index)
+        yield make_project(tmp_path, index)

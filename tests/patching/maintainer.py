@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from click.testing import CliRunner
 
 from litellm_patch.patching.ledger import Ledger, load_ledger
-from litellm_patch.wheels.index import Index
 from tests.patching.factory import ROUTER, make_patch, snapshot
 from upkeep.command import main
+from upkeep.releases.offers import OfferIndex
 from upkeep.releases.surroundings import Surroundings
 
 if TYPE_CHECKING:
@@ -94,10 +94,10 @@ class Project:
 
     def surroundings(self, now: datetime, told: list[str]) -> Surroundings:
         """Give what the verbs need, at a time of one's choice."""
-        return Surroundings(Index(self.index.url), self.cache, now, told.append, lambda *_: None)
+        return Surroundings(OfferIndex(self.index.url), self.cache, now, told.append, lambda *_: None)
 
 
-def make_desk(root: Path, index: FakeIndex) -> Project:
+def make_project(root: Path, index: FakeIndex) -> Project:
     """Give a project with two patches, four releases, and a ledger that lists only what is denied."""
     project = Project(root, index)
     project.patches.mkdir()

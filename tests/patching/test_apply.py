@@ -167,7 +167,7 @@ def test_a_venv_inside_a_git_repository(tmp_path: Path) -> None:
     ("edit", "text"),
     [
         (lambda file: file.write_bytes(file.read_bytes() + b"# mine\n"), "litellm/router.py was edited"),
-        (lambda file: file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n")), "litellm/router.py has CRLF line"),
+        (lambda file: file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n", 2)), "litellm/router.py mixes CRLF"),
         (lambda file: file.unlink(), "litellm/router.py is missing"),
         (lambda file: file.write_bytes(b""), "litellm/router.py was edited"),
     ],

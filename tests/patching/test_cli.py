@@ -89,7 +89,7 @@ def test_exit_codes_differ() -> None:
     """A code that is not 1 is one error's; all are in the help."""
     codes = [error.exit_code for error in LitellmPatchError.__subclasses__() if error.exit_code != 1]
     assert len(set(codes)) == len(codes)
-    assert {*codes, 0, 1, 2, 3, 4, DEAD} == set(EXIT_CODES)
+    assert {*codes, 0, 1, 2, 3, 4, DEAD, 10} == set(EXIT_CODES)
 
 
 def test_the_main_help_fits_a_screen() -> None:
@@ -108,7 +108,7 @@ def test_the_patches_option_beats_the_variable(world: Installation) -> None:
 def test_patches_of_the_environment_are_said(world: Installation) -> None:
     for verb, code in (("apply", 0), ("status", 0)):
         result = CliRunner().invoke(main, [verb, str(world.env)], env={"LITELLM_PATCH_DIR": str(world.patches)})
-        said = f"note: the patches are those of LITELLM_PATCH_DIR, {world.patches}, not the tool's own"
+        said = f"note: using the patches of LITELLM_PATCH_DIR, {world.patches}, not the bundled ones"
         assert (result.exit_code, result.stderr.splitlines()) == (code, [said])
     assert world.run("status").stderr == ""
 
@@ -119,6 +119,12 @@ def make_state(world: Installation, state: str) -> None:
         world.expect(0, "apply")
     if state == "partial":
         world.handler.write_bytes(STOCK[HANDLER])
+    if state == "outdated":
+        (world.patches / "former" / "1").mkdir(parents=True)
+        patch = (world.patches / f"{VERSION}.patch").read_bytes()
+        (world.patches / "former" / "1" / f"{VERSION}.patch").write_bytes(patch.replace(b"MORE = 1", b"MORE = 0"))
+        world.expect(0, "apply")
+        world.handler.write_bytes(world.handler.read_bytes().replace(b"MORE = 1", b"MORE = 0"))
     if state == "drifted":
         world.handler.write_bytes(b"")
     if state == "fixed-upstream":
@@ -131,8 +137,9 @@ def make_state(world: Installation, state: str) -> None:
 
 STATES = [
     ("clean", 3, "is stock and can be patched", "run apply"),
-    ("applied", 0, "is patched", "nothing to do; revert takes the patch out"),
+    ("applied", 0, "is patched", "nothing to do; revert removes the patch"),
     ("partial", 4, f"is partly patched; {ROUTER} is patched; {HANDLER} is stock", "run apply to patch it, revert to"),
+    ("outdated", 10, "is patched by an older version of the patch", "run apply, which upgrades it"),
     (
         "drifted",
         5,

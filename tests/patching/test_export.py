@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,7 @@ def material(project: Project) -> Project:
     (folder / "tests" / "unit" / "test_new.py").write_bytes(TEST)
     (folder / "message.txt").write_text("fix(router): find chains by every name\n\nWhy.\n\nFixes #1\n")
     (folder / "PULL_REQUEST.md").write_text("{before}\n{after}\n{tests} {provider} {release}\n")
+    (folder / "BACKPORT.md").write_text("as on the main branch, for {release}\n")
     (folder / "prove_fix.py").write_text("print()\n")
     for name in ("before", "after", "tests", "provider"):
         (folder / "measured" / f"{name}.md").write_text(f"measured {name}\n")
@@ -68,7 +70,7 @@ def test_git_takes_the_mailbox_on_the_release_s_tree(
     if options:  # the tree has moved on, and only the blobs' names tell git from what
         (tree / CORE).write_bytes(b"# moved on\n" * 9 + b"# a line more\n" + NEW[CORE])
         _git(tree, "commit", "-qam", "later")
-    (mailbox,) = (tmp_path / "out").glob("*.patch")
+    (mailbox,) = (tmp_path / "out" / "1.84.1").glob("*.patch")
 
     _git(tree, "am", "-q", *options, str(mailbox))
 
@@ -76,7 +78,7 @@ def test_git_takes_the_mailbox_on_the_release_s_tree(
     assert b"lookup.find" in (tree / CORE).read_bytes()
     assert (tree / "tests" / "unit" / "test_new.py").read_bytes() == TEST
     assert _git(tree, "log", "-1", "--format=%an|%s|%b").strip() == (
-        "Someone|fix(router): find chains by every name|Why.\n\nFixes #1"
+        "Your Name|fix(router): find chains by every name|Why.\n\nFixes #1"
     )
     assert _git(tree, "status", "--porcelain") == ""
 
@@ -88,14 +90,28 @@ def test_the_same_patch_gives_the_same_bytes(material: Project, tmp_path: Path) 
     assert _export(material, tmp_path / "out").exit_code == 0
     assert _export(material, tmp_path / "other").exit_code == 0
     assert snapshot(tmp_path / "out") == first == snapshot(tmp_path / "other")
-    assert sorted(first) == ["0001-fix-router-find-chains-by-every-name.patch", "PULL_REQUEST.md", "prove_fix.py"]
+    names = ["0001-fix-router-find-chains-by-every-name.patch", "PULL_REQUEST.md", "prove_fix.py"]
+    assert sorted(first) == [f"{version}/{name}" for version in ("1.83.10", "1.84.1") for name in names]
 
 
 def test_the_pull_request_holds_what_was_measured(material: Project, tmp_path: Path) -> None:
     _export(material, tmp_path / "out")
 
-    text = (tmp_path / "out" / "PULL_REQUEST.md").read_text()
+    text = (tmp_path / "out" / "1.84.1" / "PULL_REQUEST.md").read_text()
     assert text == "measured before\nmeasured after\nmeasured tests measured provider 1.84.1\n"
+
+
+def test_an_older_line_gets_a_text_of_its_own_as_long_as_it_gets_releases(material: Project, tmp_path: Path) -> None:
+    _export(material, tmp_path / "out")
+    text = (tmp_path / "out" / "1.83.10" / "PULL_REQUEST.md").read_text()
+    old = re.search(r'version = "1\.83\.10"\nuploaded = \S+', material.ledger.read_text())
+    assert old
+    material.edit(old[0], 'version = "1.83.10"\nuploaded = 2019-01-01T00:00:00Z')
+
+    assert _export(material, tmp_path / "out").exit_code == 0
+
+    assert text == "as on the main branch, for 1.83.10\n"
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["1.84.1"]
 
 
 def test_a_folder_with_something_else_is_refused(material: Project, tmp_path: Path) -> None:

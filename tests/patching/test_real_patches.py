@@ -73,3 +73,18 @@ def test_a_patch_that_changes_gives_its_wheels_another_version() -> None:
     assert revisions[-1]["patches"] == now, "add a revision with these, and count REVISION up"
     for old, new in itertools.pairwise(revisions):
         assert old["patches"] != new["patches"]
+
+
+def test_what_a_revision_had_is_kept_for_the_upgrade() -> None:
+    *former, last = load_toml(PATCHES / "revisions.toml")["revisions"]
+    wanted = {
+        f"{entry['number']}/{name}": digest
+        for entry in former
+        for name, digest in entry["patches"].items()
+        if digest != last["patches"].get(name)
+    }
+    kept = {
+        path.relative_to(PATCHES / "former").as_posix(): sha256(path.read_bytes())
+        for path in (PATCHES / "former").rglob("*.patch")
+    }
+    assert kept == wanted, "git show COMMIT:patches/NAME > patches/former/REVISION/NAME"

@@ -166,6 +166,14 @@ def test_findings_on_the_index(written: Project, change: Callable[[Project], obj
     written.expect(0, "check", "--offline")
 
 
+def test_what_is_known_is_checked_though_a_release_is_missing(written: Project) -> None:
+    written.index.add("1.84.1", NEW)
+    assert written.expect(0, "check", "--known").splitlines()[-1] == f"{written.ledger} is right"
+
+    written.index.entry("1.83.0")["hashes"] = {"sha256": "0" * 64}
+    _expect(written, [r"1\.83\.0-py3-none-any\.whl: the index says sha256 0000"], "--known")
+
+
 def test_what_may_be_missing_is_said(written: Project) -> None:
     written.index.add("1.83.5", OLD)
     written.index.add("1.84.1rc1", NEW)

@@ -112,18 +112,22 @@ def test_it_is_asked_each_day() -> None:
 
 
 def _night(folder: Path, jobs: str, log: str) -> dict[str, str]:
-    """Run the last job of the nightly workflow, and give the issues there are then, with their texts."""
+    """Run the step that tells of a run, and give the issues there are then, with their texts."""
     for name in ("issues", "bin", "run"):
         (folder / name).mkdir(exist_ok=True)
     (folder / "bin" / "gh").write_text(GH)
     (folder / "bin" / "gh").chmod(0o755)
     (folder / "run" / "jobs").write_text(jobs)
-    (folder / "run" / "log").write_text(log)
-    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "nightly.yml").read_text(encoding="utf-8"))
+    # as gh gives it: the job, the step and the time stand before each line
+    (folder / "run" / "log").write_text(
+        "".join(f"job\tstep\t2026-11-27T02:17:00Z {line}\n" for line in log.splitlines())
+    )
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "tell.yml").read_text(encoding="utf-8"))
     (step,) = workflow["jobs"]["tell"]["steps"]
     settings = {
         "ISSUES": str(folder / "issues"),
         "RUN": str(folder / "run"),
+        "LABEL": "nightly",
         "URL": "https://example.com/1",
         "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
     }
@@ -137,25 +141,47 @@ def _night(folder: Path, jobs: str, log: str) -> dict[str, str]:
     return {path.name: path.read_text() for path in (folder / "issues").iterdir()}
 
 
+TWO_CELLS = """\
+litellm 1.98.1, patched: ..F.
+E   AssertionError: assert ['other'] == ['backup']
+FAILED tests/names/test_examples.py::test_an_example[3] - AssertionError
+litellm 1.98.1, stock: 359 passed
+16 of 18 cells passed
+failed: 1.98.1, 1.109.3
+"""
+
+
 def test_a_night_that_fails_has_one_issue_until_it_passes(tmp_path: Path) -> None:
     assert _night(tmp_path, "", "") == {}
 
-    ((title, text),) = _night(tmp_path, "All releases (3/45)\n", "x\tlitellm 1.98.1 failed: 1 test\n").items()
-    assert title == "nightly nightly: 1 job(s) failed, first All releases (3_45)"
-    assert "- All releases (3/45)" in text
-    assert "litellm 1.98.1 failed: 1 test" in text
+    ((title, text),) = _night(tmp_path, "All releases (3/10)\n", TWO_CELLS).items()
+    assert title == "nightly nightly: litellm 1.98.1 1.109.3"
+    assert "Releases that failed: 1.98.1 1.109.3\n" in text
+    assert "- All releases (3/10)\n" in text
+    differences = text.partition("First differences:\n```\n")[2].splitlines()
+    assert "assert ['other'] == ['backup']" in differences[0]
+    assert "FAILED tests/names/test_examples.py::test_an_example[3]" in differences[1]
 
-    ((_, text),) = _night(tmp_path, "All releases (3/45)\nmutants\n", "nothing to see\n").items()
+    ((_, text),) = _night(tmp_path, "All releases (3/10)\nmutants\n", "nothing to see").items()
     assert "- mutants" in text
+    assert "Releases that failed: none is named\n" in text
     assert "none found: see the logs" in text
     assert _night(tmp_path, "", "") == {}
 
 
-def test_every_job_of_the_night_is_told() -> None:
-    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "nightly.yml").read_text(encoding="utf-8"))["jobs"]
-    needed = {job for name in jobs for job in jobs[name].get("needs", []) if name != "tell"} | set(
-        jobs["tell"]["needs"]
-    )
+def test_a_job_without_a_release_gives_the_issue_its_name(tmp_path: Path) -> None:
+    ((title, text),) = _night(tmp_path, "Mutants (1/5)\n", "  survived: router.py: drop if\nfailed: 1 of 9").items()
 
-    assert {"plan", "mutants"} | set(jobs["tell"]["needs"]) >= set(jobs) - {"tell"}
-    assert needed
+    assert title == "nightly nightly: Mutants (1_5)"
+    assert "survived: router.py: drop if" in text
+
+
+@pytest.mark.parametrize("name", ["nightly", "weekly", "watch", "update"])
+def test_every_job_that_runs_by_the_clock_is_told(name: str) -> None:
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / f"{name}.yml").read_text(encoding="utf-8"))["jobs"]
+    tell = jobs.pop("tell")
+
+    needed = tell["needs"] if isinstance(tell["needs"], list) else [tell["needs"]]
+    assert set(needed) == set(jobs)
+    assert tell["if"] == "always()"
+    assert tell["with"]["label"] == name

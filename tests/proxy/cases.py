@@ -1,7 +1,9 @@
 """What is sent to a proxy that runs ``teams.yaml``, and what must come of it, stock beside patched.
 
-A case is ``mended`` (stock fails although a chain is there, patched goes on to the chain's target) or ``unchanged``
-(both answer alike). The words are those of the contract: the public name, the internal name, an alias.
+A case is ``mended`` (stock fails although a chain is there, patched goes on to the chain's target), ``unchanged``
+(both answer alike) or ``in vain`` (patched goes on as well, but its target is not served: it ends as stock does where
+the chain stands under the name as sent). The words are those of the contract: the public name, the internal name, an
+alias.
 """
 
 from __future__ import annotations
@@ -55,6 +57,7 @@ class Case:
         target: for a mended case, the name that the chain goes to.
         place: for a mended case, the place at the provider that it stands for.
         unchanged: for an unchanged one, the status and the places called.
+        in_vain: for one in vain, the status on stock and on patched.
         twin: a name of team alpha whose chain stock finds, for what the headers of such an answer say.
         twin_target: the name that this chain goes to.
         since: the first release that it holds for.
@@ -69,6 +72,7 @@ class Case:
     target: str | None = None
     place: str | None = None
     unchanged: tuple[int, tuple[str, ...]] | None = None
+    in_vain: tuple[int, int] | None = None
     twin: str = "listed"
     twin_target: str = "backup"
     since: Version = FIRST
@@ -154,7 +158,14 @@ CASES = (
         since=ADMINS,
         until=ADMINS_BY_FIRST_NAME,
     ),
-    # behind that the chain fires, but its target, another name, is not served: no case
+    Case(
+        "admin, one team's name, target not served",
+        CHAT,
+        "down",
+        "sk-master",
+        in_vain=(500, 429),
+        since=ADMINS_BY_FIRST_NAME,
+    ),
     unchanged("admin, two teams' name", CHAT, "shared", 400, key="sk-master"),
     # settings of the request and of the key
     unchanged("client-side list", CHAT, "alone", 200, "alpha-alone", "alpha-backup", body={"fallbacks": ["backup"]}),

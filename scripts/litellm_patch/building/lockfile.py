@@ -50,7 +50,7 @@ def check_lock(stock: bytes, derived: bytes, replaced: Mapping[str, str]) -> Non
     strange += sorted(f"{name} {version}" for name, version, _ in after & before if name in replaced)
     if strange:
         raise BuildError(
-            f"cargo took other crates than upstream's lock file holds: {', '.join(strange)}",
+            f"cargo chose other crates than upstream's lock file has: {', '.join(strange)}",
             "see why; a crate that the registry lacks is replaced with --replace-crate NAME=VERSION#SHA256",
         )
 

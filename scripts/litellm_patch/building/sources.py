@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from litellm_patch.patching.ledger import Release, Step
     from litellm_patch.wheels.index import Index
 
-_REPORT = "if the index serves another file than before, do not build it, and report that"
+_REPORT = "if the index serves another file than before, do not use it, and report that"
 
 
 def fetch(release: Release, name: str, folder: Path, index: Index | None) -> Path:
@@ -43,7 +43,7 @@ def fetch(release: Release, name: str, folder: Path, index: Index | None) -> Pat
         folder.mkdir(parents=True, exist_ok=True)
         new = path.with_suffix(".new")
         try:
-            if name not in {file.filename for file in getattr(index.offers.get(release.version), "files", ())}:
+            if name not in index.files.get(release.version, {}):
                 raise BuildError(f"the index has no {name}", "name another with --index-url")
             index.download(release.version, name, new)
             new.replace(path)

@@ -139,7 +139,8 @@ def _zig_target(name: str, *, cross: bool) -> tuple[str, ...]:
     found = next(filter(None, map(_LINUX.fullmatch, platforms)), None)
     if found is None:
         raise WheelError(
-            f"{name} can only be built on such a machine: {', '.join(platforms)}", "run this there, without --portable"
+            f"{name} needs a machine of its platform: {', '.join(platforms)}",
+            "run this there, without --portable",
         )
     library = "musl" if found["kind"].startswith("musl") else "gnu"
     target = ("--target", f"{found['machine']}-unknown-linux-{library}") if cross else ()

@@ -112,7 +112,7 @@ class Workspace:
             lines = errors.strip().splitlines()
             first = next((line for line in lines if line.startswith("error")), lines[-1] if lines else "see above")
             name = " ".join(map(str, command[:2])).rpartition("/")[2]
-            raise BuildError(f"{name} ended with {done.returncode}: {first}", "mend that" if loud else f"read {log}")
+            raise BuildError(f"{name} ended with {done.returncode}: {first}", "fix that" if loud else f"read {log}")
         return done.stdout
 
     def _bring(self, contents: Mapping[str, bytes]) -> None:

@@ -15,6 +15,7 @@ from rich.console import Console
 from litellm_patch.commands.given import GivenPath
 from litellm_patch.doctor.configuration import read_configuration
 from litellm_patch.doctor.logs import read_log
+from litellm_patch.doctor.page import chain_page
 from litellm_patch.doctor.reporting import (
     ProxyConfig,
     read_running,
@@ -24,11 +25,13 @@ from litellm_patch.doctor.reporting import (
     report_verification,
 )
 from litellm_patch.doctor.settings import read_settings
+from litellm_patch.doctor.showing import fit
 from litellm_patch.doctor.verifying import python_of
-from litellm_patch.errors import DEAD, ConfigurationError, VerificationError
+from litellm_patch.errors import DEAD, ConfigurationError, SystemFailureError, VerificationError
 from litellm_patch.model.names import Request, Rules
 from litellm_patch.output import put, say, say_json
 from litellm_patch.patching.apply import status
+from litellm_patch.patching.files import write_whole
 from litellm_patch.patching.judging import State
 from litellm_patch.patching.ledger import bundled_folder, load_ledger
 
@@ -42,7 +45,7 @@ if TYPE_CHECKING:
 
 @click.command("doctor")
 @click.argument("config", type=GivenPath(), required=False, metavar="[CONFIG.yaml]")
-@click.option("--url", metavar="URL", help="Ask a running proxy instead, read only; needs the extra `proxy`.")
+@click.option("--url", metavar="URL", help="Read the settings of a running proxy instead; needs the extra `proxy`.")
 @click.option(
     "--key",
     envvar="LITELLM_PROXY_API_KEY",
@@ -50,10 +53,10 @@ if TYPE_CHECKING:
     metavar="KEY",
     help="With --url: the master key, or an admin's.",
 )
-@click.option("--release", metavar="VERSION", help="Judge by this release; the newest of the ledger unless given.")
-@click.option("--target", type=GivenPath(), metavar="TARGET", help="Judge by the litellm in TARGET.")
-@click.option("--patched", is_flag=True, help="Judge as patched, where no --target tells: a running proxy does not.")
-@click.option("--explain", "model", metavar="NAME", help="Walk one request for NAME through the steps, in words.")
+@click.option("--release", metavar="VERSION", help="Judge as this release; default: the newest supported one.")
+@click.option("--target", type=GivenPath(), metavar="TARGET", help="Judge as the litellm in TARGET, patched or not.")
+@click.option("--patched", is_flag=True, help="Judge as patched; a running proxy does not say.")
+@click.option("--explain", "model", metavar="NAME", help="Explain step by step what happens to a request for NAME.")
 @click.option("--team", metavar="ID", help="With --explain: the caller's team.")
 @click.option("--admin", is_flag=True, help="With --explain: the caller is a proxy admin without a team.")
 @click.option(
@@ -69,6 +72,13 @@ if TYPE_CHECKING:
     help="Start a real Router of the litellm in TARGET, with mock providers, and compare.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors: the exit code tells.")
+@click.option(
+    "--html",
+    "page",
+    type=GivenPath(dir_okay=False),
+    metavar="FILE",
+    help="Write the chains as a page for a browser too.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
 def command(  # noqa: PLR0913, PLR0917 - one argument an option
@@ -81,6 +91,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     model: str | None,
     team: str | None,
     log: Path | None,
+    page: Path | None,
     *,
     patched: bool,
     admin: bool,
@@ -90,19 +101,24 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
 ) -> None:
     """Tell which fallback chains of a LiteLLM proxy fire, and which never do.
 
-    CONFIG.yaml is what the proxy is started with. For each chain: what its key is, which requests reach it on stock and
-    with the patch, whether its targets can be served for them, and what it is worth. Nothing is changed, and nothing of
-    the configuration but names is shown.
+    CONFIG.yaml is what the proxy is started with. For each chain: which requests it is for, whether they reach it on
+    stock and with the patch, whether its targets can be served for them, and what to do. Nothing is changed, and only
+    names are shown, never keys.
     """
     source = config or url
     _check_usage(
         (source is None and log is None, "name a CONFIG.yaml, a proxy with --url, or a log with --log"),
-        (config is not None and url is not None, "CONFIG.yaml and --url are two proxies: ask about one at a time"),
-        (release is not None and target is not None, "--release and --target both say the release: give one"),
-        (patched and target is not None, "--target tells by itself whether it is patched: leave --patched out"),
-        ((model is not None) + (log is not None) + verified > 1, "--explain, --log and --verify: ask one at a time"),
-        (model is None and (team is not None or admin), "--team and --admin belong to --explain"),
-        (admin and team is not None, "--admin is a caller without --team"),
+        (config is not None and url is not None, "CONFIG.yaml and --url cannot be used together"),
+        (release is not None and target is not None, "--release and --target cannot be used together"),
+        (patched and target is not None, "--patched cannot be used with --target, which shows whether it is patched"),
+        ((model is not None) + (log is not None) + verified > 1, "use only one of --explain, --log and --verify"),
+        (model is None and (team is not None or admin), "--team and --admin need --explain"),
+        (admin and team is not None, "--admin and --team cannot be used together"),
+        (
+            page is not None and (model or log) is not None,
+            "--html cannot be used with --explain or --log",
+        ),
+        (page is not None and page == config, "--html would replace CONFIG.yaml: name another FILE"),
         (verified and (target is None or source is None), "--verify needs a configuration and --target"),
     )
     gc.disable()  # nothing here is a circle of objects, and looking for them takes a third of the time
@@ -119,6 +135,8 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     elif proxy is not None:
         answer = report_chains(proxy)
     code = VerificationError.exit_code if disagreements else DEAD if answer.dead else 0
+    if page is not None:
+        _write_page(page, chain_page(answer.make_data(), config.name if config else "a running proxy"))
     if quiet:
         pass
     elif as_json:
@@ -127,7 +145,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
         _print(answer)
     if disagreements:
         raise VerificationError(
-            f"the Router does something else for {disagreements} request(s)", "trust the Router, and report it"
+            f"the real Router behaves differently for {disagreements} request(s)", "trust the Router, and report this"
         )
     ctx.exit(code)
 
@@ -158,12 +176,16 @@ def _read_proxy(  # noqa: PLR0913 - one argument an option
         settings = read_settings(raw, os.environ).also(remarks)
     else:
         settings, told = read_running(source, key)
-        remarks = () if patched or target else ("it is taken for stock, as a proxy does not tell: or say --patched",)
+        remarks = (
+            ()
+            if patched or target
+            else ("a proxy does not say whether it is patched: assumed stock; if it is, pass --patched",)
+        )
         if version is None:
             version = next((known.version for known in ledger.releases if str(known.version) == told), None)
         if version is None:
-            what = f"is {told}, which is not in the ledger" if told else "is not told by the proxy"
-            remarks += (f"its release {what}: it is taken for {ledger.newest.version}, or say --release",)
+            what = f"is {told}, which is not in the ledger" if told else "is not shown by the proxy"
+            remarks += (f"its release {what}: assumed {ledger.newest.version}; pass --release to change that",)
         settings = settings.also(remarks)
     return ProxyConfig(settings, version or ledger.newest.version, rules)
 
@@ -174,13 +196,22 @@ def _read_log(place: Path) -> Tally:
             tally = read_log(cast("BinaryIO", stream))
     except OSError as error:
         what = error.strerror or str(error)
-        raise ConfigurationError(
-            f"the log {place} cannot be read: {what}", "name a file that is yours to read"
-        ) from error
+        raise ConfigurationError(f"the log {place} cannot be read: {what}", "name a file that you can read") from error
     if tally.lines == tally.broken:
-        what = f"all of its {tally.lines} line(s) are broken: no UTF-8, or too long" if tally.lines else "it is empty"
-        raise ConfigurationError(f"the log {place} tells nothing: {what}", "name a log of the proxy")
+        what = f"no line of {tally.lines} can be read: not UTF-8, or too long" if tally.lines else "it is empty"
+        raise ConfigurationError(f"the log {place} has nothing to count: {what}", "name a log of the proxy")
     return tally
+
+
+def _write_page(place: Path, page: str) -> None:
+    next_step = "name a file in a folder that you may write to"
+    if place.exists() and not place.is_file():
+        raise SystemFailureError(f"cannot write {place}: it is not a regular file", next_step)
+    try:
+        write_whole(place.resolve(), page.encode())
+    except OSError as error:
+        raise SystemFailureError(f"cannot write {place}: {error.strerror or error}", next_step) from error
+    say(f"wrote {place}", stderr=True)
 
 
 def _print(answer: Answer) -> None:
@@ -191,7 +222,7 @@ def _print(answer: Answer) -> None:
         elif is_terminal():
             console = Console(markup=False, highlight=False, emoji=False)
             with console.capture() as shown:
-                console.print(part)
+                console.print(fit(part, console.width))
             put(shown.get().removesuffix("\n"))
         else:
             rows = zip(*(map(_plain, (column.header, *column.cells)) for column in part.columns), strict=True)

@@ -44,3 +44,12 @@ class GivenPath(click.Path):
                 "the path is empty, as from a variable that is not set; write . for the current folder", param, ctx
             )
         return super().convert(value, param, ctx)
+
+
+index_option = click.option(
+    "--index-url",
+    envvar=["PIP_INDEX_URL", "UV_DEFAULT_INDEX"],
+    show_envvar=True,
+    metavar="URL",
+    help="Use this package index, which must have the simple API; default: PyPI.",
+)

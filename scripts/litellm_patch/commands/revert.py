@@ -22,7 +22,7 @@ _WORDS = ("reverted", "would be reverted", "nothing to revert")
 @change_options
 @click.pass_context
 def command(ctx: click.Context, /, targets: tuple[Path, ...], *, dry_run: bool, **how: bool) -> None:
-    """Take the patch out of the litellm in TARGET."""
+    """Remove the patch from the litellm in TARGET."""
     ledger = load_ledger(ctx.obj or bundled_folder())
 
     def undo(place: Path) -> Finding:

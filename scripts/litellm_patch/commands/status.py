@@ -24,11 +24,12 @@ if TYPE_CHECKING:
 # state -> exit code, what it is, what to do next; for the last three the refusal has better words
 _STATES = {
     State.CLEAN: (3, "is stock and can be patched", "run apply"),
-    State.APPLIED: (0, "is patched", "nothing to do; revert takes the patch out"),
+    State.APPLIED: (0, "is patched", "nothing to do; revert removes the patch"),
     State.PARTIAL: (4, "is partly patched", "run apply to patch it, revert to undo it"),
+    State.OUTDATED: (10, "is patched by an older version of the patch", "run apply, which upgrades it"),
     State.DRIFTED: (
         *(DriftedError.exit_code, "has drifted"),
-        "reinstall this release of litellm, then run apply; --diff shows an edit",
+        "reinstall this release of litellm, then run apply; or apply --merge, which keeps an edit; --diff shows it",
     ),
     State.FIXED_UPSTREAM: (FixedUpstreamError.exit_code, "needs no patch", "nothing to do"),
     State.UNSUPPORTED: (UnsupportedReleaseError.exit_code, "is not supported", "install a supported release"),
@@ -71,11 +72,15 @@ def _describe(found: Status, diff: list[str] | None) -> Finding:
         next_step = found.refusal.next_step
     elif tree:
         sentence += f", with {tree.option}" if tree.option and found.state is State.APPLIED else ""
-        sentence = "; ".join((sentence, *tree.troubles))
+        sentence += f", with local edits in {', '.join(tree.edited)}" if tree.edited else ""
+        sentence = "; ".join((sentence, *(tree.troubles if found.state is not State.OUTDATED else ())))
         if found.state is State.APPLIED and is_patched_wheel(found.target.version):
             next_step = "nothing to do; the patch is part of this wheel"
         elif found.release and is_installed_compiled(found.target, found.release) and found.state is not State.APPLIED:
             next_step = how_to_replace(found.release)
+        elif found.state is State.OUTDATED and (tree.edited or is_patched_wheel(found.target.version)):
+            wheel = f"run litellm-patch wheel {found.target.version.public}, and install the wheel that it makes"
+            next_step = wheel if is_patched_wheel(found.target.version) else "run apply --merge, which upgrades it"
     data = {
         "state": found.state.value,
         "version": str(found.target.version),

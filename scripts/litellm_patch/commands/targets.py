@@ -30,11 +30,12 @@ if TYPE_CHECKING:
     from litellm_patch.patching.apply import Change
 
 WORST_FIRST = (
-    *(DeniedReleaseError.exit_code, RollbackError.exit_code, DriftedError.exit_code, 4, 1, LockedError.exit_code),
+    *(DeniedReleaseError.exit_code, RollbackError.exit_code, DriftedError.exit_code, 4, 10, 1, LockedError.exit_code),
     *(UnsupportedReleaseError.exit_code, 3, FixedUpstreamError.exit_code),
 )
 """The exit codes of the verbs that take a TARGET: of several, the first in here is that of the whole run."""
 
+_TO_PATCH = {3, 4}
 _FAILED = {
     DeniedReleaseError: "denied",
     DriftedError: "drifted",
@@ -44,9 +45,12 @@ _FAILED = {
 
 _TARGET_OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors."),
-    click.option("--json", "as_json", is_flag=True, help="Print JSON: one object a litellm, on a line each."),
+    click.option("--json", "as_json", is_flag=True, help="Print one JSON object per litellm, one per line."),
     click.option(
-        "--all", "every", is_flag=True, help="Take every litellm in every TARGET; the worst decides the code."
+        "--all",
+        "every",
+        is_flag=True,
+        help="Take every litellm in every TARGET; end with the worst exit code.",
     ),
     click.argument("targets", type=GivenPath(), nargs=-1, required=True, metavar="TARGET..."),
 )
@@ -54,7 +58,7 @@ with_option = click.option(
     "--with",
     "option",
     metavar="NAME",
-    help="Put an optional patch in as well: `matching`, which keeps the cost of a lookup flat.",
+    help="Apply an optional patch too: `matching`, which keeps lookups fast however many chains there are.",
 )
 
 
@@ -67,7 +71,7 @@ def target_options(command: Any) -> Any:  # noqa: ANN401 - what click's own deco
 
 def change_options(command: Any) -> Any:  # noqa: ANN401
     """The same for a verb that changes something."""
-    dry = click.option("--dry-run", is_flag=True, help="Change nothing; tell what would be, and end with that code.")
+    dry = click.option("--dry-run", is_flag=True, help="Change nothing; show what would change, with its exit code.")
     return target_options(dry(command))
 
 
@@ -139,7 +143,8 @@ class _Run:
         if self.as_json and not self.quiet:
             say_json({**finding.data, "exit_code": finding.code})
         for line in () if self.as_json or self.quiet else finding.lines:
-            say(line)
+            style = "green" if finding.code == 0 else "yellow" if finding.code in _TO_PATCH else "red"
+            say(line, style=style if finding.word and line.startswith(f"{finding.word}: ") else "")
 
     def end(self) -> int:
         """Say what was found in all, and what may have been missed; give the exit code."""
@@ -162,12 +167,13 @@ def describe_change(change: Change, words: tuple[str, str, str], state: str, *, 
     word = (planned if dry else done) if change.paths else idle
     found = f"{word}: {what}" + (f", {len(change.paths)} file(s){'' if dry else ' changed'}" if change.paths else "")
     todo = "restart the proxy" if change.paths and not dry else "run it without --dry-run" if change.paths else ""
-    lines = (*(f"{word} {path}" for path in change.paths), found, *([f"next: {todo}"] if todo else []))
+    lines = (*change.notes, *(f"{word} {path}" for path in change.paths), found, *([f"next: {todo}"] if todo else []))
     data = {
         "state": state,
         "version": str(change.target.version),
         "package": str(change.target.package),
         "changed": [str(path) for path in change.paths],
+        **({"merged": list(change.notes)} if change.notes else {}),
         "dry_run": dry,
         "found": found,
         "next": todo or "nothing to do",

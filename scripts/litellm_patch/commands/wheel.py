@@ -9,7 +9,7 @@ import click
 from packaging.version import InvalidVersion, Version
 
 from litellm_patch.building.wheel import How, build_wheels, default_folder
-from litellm_patch.commands.given import GivenPath, Replacement
+from litellm_patch.commands.given import GivenPath, Replacement, index_option
 from litellm_patch.commands.targets import with_option
 from litellm_patch.output import say, say_all, say_json
 from litellm_patch.patching.ledger import bundled_folder, load_ledger
@@ -19,14 +19,6 @@ from litellm_patch.wheels.wheel import make_wheels, put_wheel
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-index_option = click.option(
-    "--index-url",
-    envvar=["PIP_INDEX_URL", "UV_DEFAULT_INDEX"],
-    show_envvar=True,
-    metavar="URL",
-    help="Ask this index, which must speak the simple API; PyPI unless given.",
-)
 
 
 @click.command("wheel")
@@ -49,7 +41,7 @@ index_option = click.option(
     metavar="FOLDER",
     help="Keep what a build needs, and what it has compiled, here: some gigabytes; the user's cache unless given.",
 )
-@click.option("--offline", is_flag=True, help="Build of what FOLDER and cargo have already, without a network.")
+@click.option("--offline", is_flag=True, help="Build from what FOLDER and cargo have already, without a network.")
 @click.option("--portable", is_flag=True, help="Build for the C library of upstream's wheel; needs ziglang.")
 @click.option(
     "--replace-crate",
@@ -63,7 +55,7 @@ index_option = click.option(
     "--compare",
     type=GivenPath(exists=True, dir_okay=False),
     metavar="STOCK",
-    help="Make nothing: show in what the patched WHEEL differs from this stock one.",
+    help="Make nothing; show how the patched WHEEL differs from this stock one.",
 )
 @click.option("--force", is_flag=True, help="Replace a file that already exists with different content.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")

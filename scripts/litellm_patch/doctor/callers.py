@@ -142,15 +142,20 @@ def describe(reaches: Iterable[Reach]) -> str:
     """
     found = list(reaches)
     if not found:
-        return "nothing"
+        return "none"
     used = [reach for reach in found if not reach.direct]
     if not used:
-        return "nothing but its internal name"
-    words = list(dict.fromkeys(map(_one, [reach for reach in used if not reach.via] or used)))
+        return "only its internal name"
+    return few(list(dict.fromkeys(map(request_words, [reach for reach in used if not reach.via] or used))))
+
+
+def few(words: Sequence[str]) -> str:
+    """List a few, and count the others."""
     more = f" and {len(words) - SHOWN} more" if len(words) > SHOWN else ""
     return ", ".join(words[:SHOWN]) + more
 
 
-def _one(reach: Reach) -> str:
+def request_words(reach: Reach) -> str:
+    """Say which request: its name, who sends it, and the target behind which it comes."""
     whom = f" ({reach.team_id})" if reach.team_id else " (admin)" if reach.admin else ""
     return f"{reach.model}{whom}{f' after {reach.via} failed' if reach.via else ''}"

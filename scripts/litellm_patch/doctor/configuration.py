@@ -21,7 +21,7 @@ _LARGE = 1 << 17
 _LARGEST = 1 << 26  # bytes; 50,000 models have a quarter of it
 _PLAIN = re.compile(r"[a-z_]{1,40}")  # what is surely no secret
 _SEVERAL = "expected a single document in the stream"
-_DATA = "from a Kubernetes manifest, take what stands under data"
+_DATA = "of a Kubernetes manifest, pass what is under data"
 # what the parser raises for a value that its own tags cannot make, beside its own errors
 _ODD = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError)
 
@@ -54,7 +54,7 @@ def read_configuration(path: Path) -> tuple[Mapping[object, Any], tuple[str, ...
             content = dict(_mapping(place, remarks))
         except FileNotFoundError:
             raise ConfigurationError(
-                f"{declared_in} includes {place}, which is not there", "put it there, or take the entry out of include"
+                f"{declared_in} includes {place}, which does not exist", "create it, or remove the entry from include"
             ) from None
         pending.extend((nested, place) for nested in _included(content.pop(_INCLUDE, None), place))
         for key, value in content.items():
@@ -160,7 +160,7 @@ def _mapping(place: str, remarks: list[str]) -> Mapping[object, Any]:
     except yaml.MarkedYAMLError as error:
         raise _not_yaml(place, error) from None
     except (yaml.YAMLError, *_ODD):
-        raise ConfigurationError(f"{place} is not YAML that can be read", "mend it, or name another file") from None
+        raise ConfigurationError(f"{place} is not YAML that can be read", "correct it, or name another file") from None
     remarks += (f"{place}: {found}" for found in twice)
     if content is None:
         return {}
@@ -176,4 +176,4 @@ def _not_yaml(place: str, error: yaml.MarkedYAMLError) -> ConfigurationError:
     """Say where, and no more: the parser's own words quote the line, and any line may hold a key."""
     mark = error.problem_mark or error.context_mark
     where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-    return ConfigurationError(f"{place} is not YAML{where}", "mend that line or the one before")
+    return ConfigurationError(f"{place} is not YAML{where}", "correct that line or the one before")

@@ -100,7 +100,7 @@ def _walk(settings: Settings, release: Routing, request: Request, rules: Rules) 
         steps.append(f"{kind.value}: {by} answers: {', '.join(chain or ()) or 'it has no targets'}")
         for target in chain or ():
             if target == request.model:
-                steps.append(f"{kind.value}: {target} is what has failed, so it is passed over")
+                steps.append(f"{kind.value}: {target} is what failed, so it is skipped")
             elif not servable(settings, release, replace(request, model=target)):
                 steps.append(f"{kind.value}: {target} cannot be served for this caller")
     if not found:
@@ -111,6 +111,6 @@ def _walk(settings: Settings, release: Routing, request: Request, rules: Rules) 
 def _finder(reached: Reached, kind: Kind, name: str) -> str:
     """Say which chain a name finds, where its key is spelled otherwise too."""
     if name == CATCH_ALL:
-        return "no name has one of its own, so the catch-all"
+        return "no name has its own chain, so the catch-all"
     key = next(iter(reached.config.entries(kind)[reached.entry_of(kind, name)]))
-    return f"{name} has one, so it" if key == name else f"{name} finds that of {key}, so it"
+    return f"{name} has a chain, which" if key == name else f"{name} finds the chain of {key}, which"

@@ -120,7 +120,7 @@ class _Judge:
         elif verdict is Verdict.DEAD and key_kind is KeyKind.UNKNOWN and not self.settings.complete:
             verdict = Verdict.UNSEEN
             near = self.names.nearest(key)
-            notes.append(f"it may be a model that was not seen{f', or did you mean {near}?' if near else ''}")
+            notes.append(f"it may be a model that could not be seen{f', or did you mean {near}?' if near else ''}")
         elif verdict is Verdict.DEAD:
             notes.append(self.why_dead(kind, index, key, key_kind))
         elif judged and all(self.useless(target, key, patched or today) for target in judged):
@@ -129,21 +129,21 @@ class _Judge:
         if verdict is Verdict.PARTLY:
             known = set(today)
             gained = [reach for reach in patched if reach not in known and not reach.direct]
-            notes.append(f"only with the patch for {describe(gained)}")
+            notes.append(f"only with the patch: {describe(gained)}")
         doubts = tuple(self.doubts(kind, key, judged))
         if verdict is Verdict.ALIVE and doubts:
             verdict = Verdict.QUESTIONABLE
         notes += doubts
         circle = self.circles.of(kind, index)
         if circle:
-            end = "names already tried are passed over"
+            end = "names already tried are skipped"
             if not self.release.tracks_attempts:
                 end = f"this release calls them again until max_fallbacks, {self.config.max_fallbacks}, ends it"
             notes.append(f"leads in a circle: {' -> '.join(circle)}; {end}")
         still = set(patched)
         gone = [reach for reach in today if reach not in still and not reach.direct and not reach.via]
         if gone:
-            notes.append(f"with the patch, a chain of their own takes over for {describe(gone)}")
+            notes.append(f"with the patch, a more specific chain takes over for {describe(gone)}")
         return Judgement(kind, index, key, key_kind, owners, judged, today, patched, verdict, tuple(notes))
 
     def key_kind(self, key: str) -> tuple[KeyKind, tuple[str, ...]]:
@@ -180,7 +180,7 @@ class _Judge:
                 whom = ", ".join(target.not_for[:SHOWN]) if self.names.known(target.name) else "anybody"
                 yield f"target {target.name} cannot be served for {whom}{near}"
         if key in {target.name for target in targets}:
-            yield f"target {key} is the key itself, so it is passed over"
+            yield f"target {key} is the key itself, so it is skipped"
         if not targets:
             instead = ", not the catch-all's targets" if key != CATCH_ALL and self.has_catch_all(kind) else ""
             yield f"it has no targets: its requests get the error{instead}"
@@ -213,7 +213,7 @@ class _Judge:
         if first != index:
             return f"entry {first + 1} has the same key and comes first"
         if key_kind is KeyKind.WILDCARD:
-            return "a wildcard group is no key for the names that it serves; write one entry for each name, or '*'"
+            return "a wildcard group is no key for the names it serves; write one entry for each name, or '*'"
         if key_kind in {KeyKind.UNKNOWN, KeyKind.PREFIXED}:
             near = self.names.nearest(key)
             return f"no request has this name{f'; did you mean {near}?' if near else ''}"
@@ -226,10 +226,10 @@ class _Judge:
         """Why nothing reaches a catch-all."""
         last = self.reached.entry_of(kind, CATCH_ALL)
         if last != index:
-            return f"a later catch-all is the one that counts: entry {last + 1}"
+            return f"a later catch-all takes precedence: entry {last + 1}"
         if self.release.exact_typed_lists and kind is not Kind.GENERAL:
-            return "this release knows no catch-all in this list"
-        return "every request finds a chain of its own first"
+            return "this release supports no catch-all in this list"
+        return "every request finds its own chain first"
 
     def takers(self, kind: Kind, key: str) -> tuple[str, ...]:
         """The keys of the chains that the requests of a key find instead."""

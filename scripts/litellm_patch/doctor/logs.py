@@ -169,7 +169,7 @@ def _line(stream: BinaryIO) -> bytes:
     except Exception as error:
         if not isinstance(error, (EOFError, gzip.BadGzipFile, zlib.error)) and type(error).__name__ != "ZstdError":
             raise
-        raise ConfigurationError("the compressed log is damaged or cut", "unpack what is left of it") from error
+        raise ConfigurationError("the compressed log is damaged or cut", "decompress what is left of it") from error
 
 
 def _is_text(line: bytes) -> bool:

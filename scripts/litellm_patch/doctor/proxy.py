@@ -84,7 +84,7 @@ def _place(url: str) -> str:
     except ValueError:
         host, port = None, None
     if not host or parts.scheme not in {"http", "https"}:
-        raise ProxyError("that is no http or https URL", "name the proxy's root, as http://127.0.0.1:4000")
+        raise ProxyError("not an http or https URL", "name the proxy's root, as http://127.0.0.1:4000")
     return f"{parts.scheme}://{host}{f':{port}' if port else ''}"
 
 

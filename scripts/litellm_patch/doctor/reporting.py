@@ -114,8 +114,8 @@ def report_chains(proxy: ProxyConfig) -> Answer:
     end = f"{len(judgements)} chain(s), {len(dead)} of them dead" if judgements else "no fallback chains are configured"
     if dead and proxy.rules is Rules.UPSTREAM:
         end += f" or dead for some requests; the patch revives {len(revived)}"
-    table = (chain_table(judgements),) if judgements else ()
-    return _answer(proxy, lambda: {"chains": chains_as_data(judgements)}, (*table, end), dead=bool(dead))
+    table = (chain_table(judgements, proxy.rules),) if judgements else ()
+    return _answer(proxy, lambda: {"chains": chains_as_data(judgements, proxy.rules)}, (*table, end), dead=bool(dead))
 
 
 def report_request(proxy: ProxyConfig, request: Request) -> Answer:
@@ -123,7 +123,7 @@ def report_request(proxy: ProxyConfig, request: Request) -> Answer:
     explanation = explain(proxy.settings, proxy.release, request)
     who = caller_words(request.team_id, admin=request.admin)
     dead = explanation.loses and proxy.rules is Rules.UPSTREAM
-    end = "a chain is there for this request, and stock does not find it" if explanation.loses else "both do the same"
+    end = "stock does not find the chain of this request" if explanation.loses else "stock and patched do the same"
     lines = (f"{request.model} from {who}", *explanation.routing)
     return _answer(
         proxy, lambda: explanation_as_data(explanation), (*lines, explanation_table(explanation), end), dead=dead
@@ -173,7 +173,7 @@ def report_verification(proxy: ProxyConfig, python: Path) -> tuple[Answer, int]:
     found = verify(proxy.settings, proxy.release, proxy.rules, partial(ask_interpreter, python))
     chains = report_chains(proxy)
     many = len(found.disagreements)
-    end = f"the real Router did as the doctor says for {found.requests - many} of {found.requests} request(s)"
+    end = f"the real Router agrees with the doctor for {found.requests - many} of {found.requests} request(s)"
     table = (disagreement_table(found.disagreements),) if many else ()
     data = {"verified": found.requests, "disagreements": disagreements_as_data(found.disagreements)}
     return Answer(lambda: chains.make_data() | data, (*chains.shown, *table, end), chains.dead), many

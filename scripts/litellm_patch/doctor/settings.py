@@ -18,7 +18,7 @@ INTERNAL_PREFIX = "model_name_"
 
 _REFERENCE = "os.environ/"
 _DEFAULT_MAX_FALLBACKS = 5
-_MEND = "mend it, and see LiteLLM's documentation of config.yaml"
+_MEND = "correct it, and see LiteLLM's documentation of config.yaml"
 _ENTRY = "write each as NAME: [TARGET, ...], and a list for all models as default_fallbacks"
 _TYPES = {
     dict: "a mapping",
@@ -120,7 +120,7 @@ class _Reader:
             return value
         found = self.environ.get(value[len(_REFERENCE) :])
         if found is None:
-            self.remarks.append(f"{place} refers to the environment, which does not have it here: taken as it stands")
+            self.remarks.append(f"{place} refers to an environment variable that is not set here: left as it is")
             return value
         return found
 

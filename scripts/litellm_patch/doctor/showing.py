@@ -8,7 +8,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from litellm_patch.doctor.callers import describe
+from litellm_patch.doctor.callers import describe, few
 from litellm_patch.doctor.judging import Verdict
 from litellm_patch.model.names import Rules
 from litellm_patch.output import printable
@@ -22,15 +22,40 @@ if TYPE_CHECKING:
     from litellm_patch.doctor.logs import Rescue, Tally
     from litellm_patch.doctor.verifying import Disagreement
 
-STYLES = {
-    Verdict.DEAD: "red",
-    Verdict.DORMANT: "red",
-    Verdict.PARTLY: "yellow",
-    Verdict.UNSEEN: "yellow",
-    Verdict.QUESTIONABLE: "yellow",
-    Verdict.ALIVE: "green",
+WORTH = {
+    Verdict.DEAD: ("dead", "dead"),
+    Verdict.DORMANT: ("dead", "alive"),
+    Verdict.PARTLY: ("partly", "alive"),
+    Verdict.UNSEEN: ("unknown", "unknown"),
+    Verdict.QUESTIONABLE: ("alive", "alive"),
+    Verdict.ALIVE: ("alive", "alive"),
 }
+"""What a chain is worth on stock, and with the patch."""
+
+_STYLES = {"dead": "red", "partly": "yellow", "unknown": "yellow", "alive": "green"}
+_WIDE = 100  # columns that a row of chains needs
 _RULES = {Rules.UPSTREAM: "stock", Rules.CONTRACT: "patched"}
+_NEXT = {
+    Verdict.DEAD: "correct or remove it",
+    Verdict.UNSEEN: "check the key against the team's models",
+    Verdict.QUESTIONABLE: "check its targets",
+    Verdict.ALIVE: "nothing",
+}
+
+
+def next_step(found: Judgement, rules: Rules) -> str:
+    """What to do about a chain, by what the proxy is."""
+    return _NEXT.get(found.verdict, "apply the patch" if rules is Rules.UPSTREAM else "nothing: the patch is applied")
+
+
+def key_words(found: Judgement) -> str:
+    """The list that a chain is in, and what its key is."""
+    return f"{found.kind.value}, {found.key_kind.value}{f' of {few(found.owners)}' if found.owners else ''}"
+
+
+def askers(found: Judgement) -> str:
+    """The requests that a chain is there for, on stock or with the patch."""
+    return describe(dict.fromkeys((*found.patched, *found.today)))
 
 
 def cell(text: str, style: str = "") -> Text:
@@ -38,27 +63,40 @@ def cell(text: str, style: str = "") -> Text:
     return Text(printable(text), style)
 
 
-def chain_table(judgements: Iterable[Judgement]) -> Table:
+def chain_table(judgements: Iterable[Judgement], rules: Rules) -> Table:
     """A row a chain."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
-    for heading in ("chain", "its key is", "reached on stock by", "with the patch by", "verdict"):
+    for heading in ("stock", "patched"):
+        table.add_column(heading, no_wrap=True, min_width=len("unknown"))
+    for heading in ("chain", "requests", "what to do"):
         table.add_column(heading, overflow="fold")
     for number, found in enumerate(judgements):
         if number:
             table.add_row()
         chain = f"{found.key} -> {', '.join(target.name for target in found.targets) or 'nothing'}"
-        whose = f" of {', '.join(found.owners)}" if found.owners else ""
-        verdict = Text(found.verdict.value, STYLES[found.verdict])
-        for note in found.notes:
-            verdict.append(f"\n{printable(note)}", "default")
         table.add_row(
-            cell(chain).append(f"\n{found.kind.value}", "dim"),
-            cell(f"{found.key_kind.value}{whose}"),
-            cell(describe(found.today)),
-            cell(describe(found.patched)),
-            verdict,
+            *(cell(word, _STYLES[word]) for word in WORTH[found.verdict]),
+            cell(chain, "bold").append(f"\n{printable(key_words(found))}", "not bold dim"),
+            cell(askers(found)),
+            Text("\n").join(map(cell, (next_step(found, rules), *found.notes))),
         )
     return table
+
+
+def fit(table: Table, width: int) -> Table:
+    """Give a table for a terminal: in a narrow one, all about a chain but its worth is one column."""
+    headings = [str(column.header) for column in table.columns]
+    if width >= _WIDE or headings[:2] != list(_RULES.values()) or len(headings) == len(_RULES):
+        return table
+    narrow = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
+    for heading in headings[:2]:
+        narrow.add_column(heading, no_wrap=True)
+    narrow.add_column(headings[2], overflow="fold")
+    for cells in zip(*(column.cells for column in table.columns), strict=True):
+        words = [text for text in cells if isinstance(text, Text)]
+        more = (Text(f"{heading}: ").append_text(text) for heading, text in zip(headings[3:], words[3:], strict=False))
+        narrow.add_row(*words[:2], Text("\n").join((*words[2:3], *more)))
+    return narrow
 
 
 def explanation_table(explanation: Explanation) -> Table:
@@ -105,7 +143,7 @@ def rescue_as_data(rescue: Rescue) -> dict[str, Any]:
     return {"list": rescue.kind.value, "key": rescue.key, "targets": targets, "team": rescue.team_id}
 
 
-def chains_as_data(judgements: Sequence[Judgement]) -> list[dict[str, Any]]:
+def chains_as_data(judgements: Sequence[Judgement], rules: Rules) -> list[dict[str, Any]]:
     """The chains for ``--json``."""
     return [
         {
@@ -122,6 +160,7 @@ def chains_as_data(judgements: Sequence[Judgement]) -> list[dict[str, Any]]:
             "reached_with_the_patch": [_reach(reach) for reach in found.patched],
             "verdict": found.verdict.name.lower(),
             "notes": list(found.notes),
+            "next": next_step(found, rules),
         }
         for found in judgements
     ]

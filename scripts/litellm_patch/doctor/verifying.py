@@ -91,7 +91,7 @@ def verify(
     ]
     answers = ask({"model_list": _model_list(config), "settings": _settings(config), "requests": requests})
     if len(answers) != len(cases):
-        raise VerificationError("the Router's answers are not as many as the questions", "say --release, or report it")
+        raise VerificationError("the Router did not answer each request", "say --release, or report it")
     disagreements = []
     for (reach, kind, failing), place in zip(cases, answers, strict=True):
         failures = dict.fromkeys(failing, FAILURES[kind])
@@ -113,7 +113,7 @@ def python_of(target: Path) -> Path:
     found = [target / name for name in _PYTHONS if (target / name).is_file()] if is_environment(target) else []
     if not found:
         raise VerificationError(
-            f"{target} is no environment with an interpreter", "name one, or its interpreter, with --target"
+            f"{target} is not an environment with an interpreter", "name one, or its interpreter, with --target"
         )
     return found[0]
 
@@ -146,7 +146,7 @@ def ask_interpreter(python: Path, question: dict[str, Any]) -> Sequence[int | No
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         raise VerificationError(f"{python} does not answer: {error}", "name another --target") from error
     if not isinstance(answers, list):
-        raise VerificationError(f"{python} gives no list of answers", "see that it is an unchanged Python")
+        raise VerificationError(f"{python} did not print a list of answers", "see that nothing prints at its start")
     return answers
 
 

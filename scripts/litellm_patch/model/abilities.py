@@ -63,11 +63,7 @@ _INFERRED = (("openai", ("gpt-", "o1", "o3", "o4", "text-embedding-")), ("anthro
 
 
 def refuses_internal_targets(version: Version) -> bool:
-    """Whether a release's check of access to fallback targets refuses a team its own model by the internal name.
-
-    Returns:
-        Whether it does, where the check is on and the key or the team is limited to names.
-    """
+    """Whether the check of fallback targets, where names limit a team, refuses its own model by the internal name."""
     return any(Version(first) <= version < Version(end) for first, end in REFUSES_INTERNAL_TARGETS)
 
 

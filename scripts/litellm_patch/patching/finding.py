@@ -54,9 +54,9 @@ class Target:
         return self._inside("RECORD")
 
     @property
-    def marker(self) -> Path | None:
-        """Where the marker of an applied patch is, or would be."""
-        return self._inside(MARKER_NAME)
+    def marker(self) -> Path:
+        """Where the marker of an applied patch is, or would be: beside a bare tree only if edits were merged."""
+        return self._inside(MARKER_NAME) or Path(os.path.realpath(self.package.parent), MARKER_NAME)
 
     def _inside(self, name: str) -> Path | None:
         return Path(os.path.realpath(self.dist_info), name) if self.dist_info else None

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import enum
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from litellm_patch.patching.built import installed_images, is_installed_compiled
 from litellm_patch.patching.files import sha256
+from litellm_patch.patching.former import find_former
 from litellm_patch.patching.ledger import ABSENT
 from litellm_patch.patching.record import MARKER_NAME, Marker, read_marker, record_listing, record_with
 
@@ -17,22 +19,25 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from litellm_patch.patching.finding import Target
-    from litellm_patch.patching.ledger import FileImage, Release
+    from litellm_patch.patching.former import Former
+    from litellm_patch.patching.ledger import FileImage, Ledger, Release
+    from litellm_patch.patching.record import EditRecord
 
 
 class State(enum.Enum):
-    """What a litellm is: the first four judged by the hashes of its files, the others by its release."""
+    """What a litellm is: the first five judged by the hashes of its files, the others by its release."""
 
     CLEAN = "clean"
     APPLIED = "applied"
     PARTIAL = "partial"
+    OUTDATED = "outdated"
     DRIFTED = "drifted"
     FIXED_UPSTREAM = "fixed-upstream"
     UNSUPPORTED = "unsupported"
     DENIED = "denied"
 
 
-_IN_WORDS = {State.CLEAN: "stock", State.APPLIED: "patched"}
+_IN_WORDS = {State.CLEAN: "stock", State.APPLIED: "patched", State.OUTDATED: "patched by an older version"}
 
 
 @dataclass(frozen=True)
@@ -41,31 +46,68 @@ class SourceFile:
 
     Attributes:
         options: What each optional patch that changes it, too, leaves, by name.
+        edits: What the marker says of the merge of this file.
+        old_edits: Whether that was by another version of the patch.
+        chosen: The optional patch that was merged with it.
+        former: What it was before an older version of the patch.
+        stranger: Another release whose file it is.
     """
 
     image: FileImage
     path: Path
     data: bytes | None
     options: Mapping[str, FileImage] = field(default_factory=dict)
+    edits: EditRecord | None = None
+    old_edits: bool = False
+    chosen: str | None = None
+    former: Former | None = None
+    stranger: str | None = None
 
     @property
     def state(self) -> State:
-        """Clean, applied or drifted."""
-        found = ABSENT if self.data is None else sha256(self.data)
-        return self._known.get(found, State.DRIFTED)
+        """Clean, applied, outdated or drifted."""
+        if self.is_merged:
+            return State.OUTDATED if self.old_edits else State.APPLIED
+        if self.is_unmerged:
+            return State.CLEAN
+        found = ABSENT if self.data is None else sha256(self.text)
+        return self._known.get(found, State.OUTDATED if self.former else State.DRIFTED)
+
+    @cached_property
+    def text(self) -> bytes:
+        """The content with LF line ends, if they are all of one kind."""
+        data = self.data or b""
+        text = data.replace(b"\r\n", b"\n")
+        return text if self._with_crlf(text) == data else data
+
+    def in_kind(self, text: bytes) -> bytes:
+        """Give a text the line ends that the file has."""
+        return self._with_crlf(text) if self.data and self.data != self.text else text
+
+    @property
+    def is_merged(self) -> bool:
+        """Whether it is what a merge with edits has left."""
+        return self.edits is not None and sha256(self.data or b"") == self.edits.after
+
+    @property
+    def is_unmerged(self) -> bool:
+        """Whether it is what a merge with edits has found."""
+        return self.edits is not None and sha256(self.data or b"") == self.edits.before and not self.is_merged
 
     @property
     def option(self) -> str | None:
         """The optional patch that is in as well."""
-        found = None if self.data is None else sha256(self.data)
+        if self.is_merged:
+            return self.chosen
+        if self.former:
+            return self.former.option
+        found = sha256(self.text)
         return next((name for name, image in self.options.items() if image.post_image == found), None)
 
     @property
     def was_edited(self) -> bool:
         """Whether it drifted by its text, and not only by line ends."""
-        return self.data is not None and self._known.keys().isdisjoint(
-            map(sha256, (self.data, self.data.replace(b"\r\n", b"\n")))
-        )
+        return self.data is not None and sha256(self.data.replace(b"\r\n", b"\n")) not in self._known
 
     @property
     def _known(self) -> dict[str, State]:
@@ -78,11 +120,17 @@ class SourceFile:
         if self.data is None:
             return f"{self.image.path} is missing"
         if not self.was_edited:
-            return f"{self.image.path} has CRLF line ends, expected LF"
+            return f"{self.image.path} mixes CRLF and LF line ends"
+        if self.stranger:
+            return f"{self.image.path} is that of litellm {self.stranger}, so that two releases are mixed"
         return (
             f"{self.image.path} was edited: its sha256 is {sha256(self.data)}, "
             f"expected {self.image.pre_image} (stock) or {self.image.post_image} (patched)"
         )
+
+    @staticmethod
+    def _with_crlf(text: bytes) -> bytes:
+        return text.replace(b"\n", b"\r\n")
 
 
 @dataclass(frozen=True)
@@ -107,6 +155,8 @@ class Tree:
         states = {file.state for file in self.files}
         if State.DRIFTED in states:
             return State.DRIFTED
+        if states <= {State.OUTDATED, State.APPLIED} and State.OUTDATED in states:  # not in every file
+            return State.OUTDATED
         return State.PARTIAL if self.troubles else states.pop()
 
     @property
@@ -120,6 +170,11 @@ class Tree:
         return None if self.marker is None else read_marker(self.marker)
 
     @property
+    def edited(self) -> tuple[str, ...]:
+        """The files with edits that the patch was merged into."""
+        return tuple(file.image.path for file in self.files if file.is_merged)
+
+    @property
     def troubles(self) -> tuple[str, ...]:
         """What is wrong with each drifted file; if none has drifted, what keeps the whole from being of one kind."""
         states = {file.state for file in self.files}
@@ -130,7 +185,10 @@ class Tree:
             return tuple(troubles)
         lacking = [file.image.path for file in self.files if self.option in file.options and not file.option]
         if len(states) > 1 or lacking:
-            troubles = [f"{file.image.path} is {_IN_WORDS[file.state]}" for file in self.files]
+            troubles = [
+                f"{file.image.path} is {'edited, and not patched' if file.is_unmerged else _IN_WORDS[file.state]}"
+                for file in self.files
+            ]
             return (*troubles, *(f"{path} lacks {self.option}" for path in lacking))
         return tuple(self._bookkeeping(states.pop()))
 
@@ -152,22 +210,35 @@ class Tree:
         """Tell how `RECORD` and marker differ from files that are all of one state."""
         if self.marker is not None and self.told is None:
             yield f"{MARKER_NAME} is damaged"
-        if state is State.CLEAN and self.told:
+        if any(file.is_unmerged for file in self.files):
+            yield "a merge with edits was not finished"
+        elif state is State.CLEAN and self.told:
             yield (
                 f"{MARKER_NAME} says that {self.told.patch} was applied at {self.told.applied}, "
                 "but the files are stock, as after a reinstall"
             )
-        contents = {file.image.path: file.data for file in self.files if file.data is not None}
+        edited = self.told.edited if self.told else {}
+        contents = {
+            file.image.path: file.data for file in self.files if file.data is not None and file.image.path not in edited
+        }
         if self.with_record(contents, self.marker) != self.record:
             yield "RECORD does not match the files"
 
 
-def read_tree(target: Target, release: Release) -> Tree:
+def read_tree(target: Target, release: Release, ledger: Ledger | None = None) -> Tree:
     """Read all that the patch of a release touches.
 
+    Args:
+        target: The litellm.
+        release: Its release.
+        ledger: All releases, to tell whose an unknown file is.
+
     Raises:
+        PatchError: An old patch is damaged.
         OSError: A file cannot be read.
     """
+    marker = _content(target.marker)
+    told = read_marker(marker) if marker is not None else None
     files = []
     for image in installed_images(target, release) if is_installed_compiled(target, release) else release.files:
         path = target.package.parent / image.path
@@ -179,9 +250,29 @@ def read_tree(target: Target, release: Release) -> Tree:
             for changed in step.files
             if changed.path == image.path
         }
-        files.append(SourceFile(image, path, _content(path), options))
+        file = SourceFile(image, path, _content(path), options)
+        if told and image.path in told.edited:
+            digests = {step.name: sha256(step.patch.read_bytes()) for step in (release, *release.options.values())}
+            applied = {told.patch: told.sha256, **told.optional}
+            chosen = next((name for name in options if release.options[name].name in told.optional), None)
+            old = any(digests.get(name) != digest for name, digest in applied.items())
+            file = replace(file, edits=told.edited[image.path], old_edits=old, chosen=chosen)
+        if file.state is State.DRIFTED and file.was_edited:
+            former = find_former(file.text, image, release)
+            file = replace(file, former=former, stranger=_whose(file, ledger) if ledger and not former else None)
+        files.append(file)
     row = os.fsencode(f"{target.dist_info.name}/{MARKER_NAME}") if target.dist_info else b""
-    return Tree(tuple(files), _content(target.record), _content(target.marker), row)
+    return Tree(tuple(files), _content(target.record), marker, row)
+
+
+def _whose(file: SourceFile, ledger: Ledger) -> str | None:
+    """Name another release that has such a file, stock or patched."""
+    found = sha256(file.text)
+    for release in ledger.releases:
+        for image in release.files:
+            if image.path == file.image.path and found in {image.pre_image, image.post_image}:
+                return str(release.version)
+    return None
 
 
 def _content(path: Path | None) -> bytes | None:

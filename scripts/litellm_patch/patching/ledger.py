@@ -43,7 +43,7 @@ SCHEMA = 2
 ABSENT = "absent"  # in place of a sha256: the file is not there before the patch
 ABBREVIATED = 12  # hex digits of a sha256, enough to tell the contents of one file from each other
 WHEEL_LABEL = "fallbacknames"  # the local version of a patched wheel: this, a dot and a number
-_MEND = "mend the ledger, or reinstall litellm-patch"
+_MEND = "correct the ledger, or reinstall litellm-patch"
 
 T = TypeVar("T")
 
@@ -297,7 +297,7 @@ class Ledger:
             raise FixedUpstreamError(
                 f"litellm {version} needs no patch, upstream has the fix since {self.fixed.version}: "
                 f"{self.fixed.reason}",
-                "nothing to do; take litellm-patch out of your build",
+                "nothing to do; remove litellm-patch from your build",
             )
         is_newer = bool(self.releases) and version > self.newest.version
         why = f": the newest supported release is {self.newest.version}" if is_newer else ""

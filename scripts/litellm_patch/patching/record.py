@@ -16,13 +16,27 @@ MARKER_NAME = "litellm-patch.json"
 
 
 @dataclass(frozen=True)
+class EditRecord:
+    """A file with edits that the patch was merged into: its sha256 before and after, and the diff that goes back."""
+
+    before: str
+    after: str
+    undo: str
+
+
+@dataclass(frozen=True)
 class Marker:
-    """What was applied: the name of the patch file, its sha256, the time in UTC, and likewise any optional patch."""
+    """What was applied: the name of the patch file, its sha256, the time in UTC, and likewise any optional patch.
+
+    Attributes:
+        edited: The files that were merged, by path.
+    """
 
     patch: str
     sha256: str
     applied: str
     optional: Mapping[str, str] = field(default_factory=dict)
+    edited: Mapping[str, EditRecord] = field(default_factory=dict)
 
     @property
     def content(self) -> dict[str, object]:
@@ -41,8 +55,11 @@ def read_marker(data: bytes) -> Marker | None:
         The marker, or None if it is damaged.
     """
     try:
-        marker = Marker(**json.loads(data))
-        texts = (marker.patch, marker.sha256, marker.applied, *marker.optional.values())
+        content = json.loads(data)
+        edited = {path: EditRecord(**of_file) for path, of_file in content.pop("edited", {}).items()}
+        marker = Marker(**content, edited=edited)
+        texts = [marker.patch, marker.sha256, marker.applied, *marker.optional.values()]
+        texts += [text for of_file in edited.values() for text in (of_file.before, of_file.after, of_file.undo)]
     except (AttributeError, RecursionError, TypeError, ValueError):
         return None
     return marker if all(type(text) is str for text in texts) else None

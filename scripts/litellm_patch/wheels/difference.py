@@ -3,40 +3,52 @@
 from __future__ import annotations
 
 import difflib
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from litellm_patch.errors import WheelError
 from litellm_patch.patching.files import sha256
 from litellm_patch.patching.series import apply_series, read_series
 from litellm_patch.wheels.stock import Stock, read_wheel
-from litellm_patch.wheels.wheel import stated_version
+from litellm_patch.wheels.wheel import fetch_wheel, stated_version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from litellm_patch.patching.judging import SourceFile, Tree
     from litellm_patch.patching.ledger import Ledger, Release
+    from litellm_patch.wheels.index import Index
 
 
-def stock_files(release: Release, wheel: Path | None, cache: Path) -> Mapping[str, bytes] | None:
-    """Get the stock files of a release, without asking any index.
+def stock_files(
+    release: Release, wheel: Path | None, cache: Path, index: Index | None = None
+) -> Mapping[str, bytes] | None:
+    """Get the stock files of a release.
 
     Args:
         release: The release.
         wheel: A wheel of it; without one, the cache is looked into.
         cache: The folder of stock files that the verbs of `releases` keep.
+        index: What to ask if the cache lacks them; None to ask nothing.
 
     Returns:
-        The content of each file that the patch touches; None if the cache lacks it.
+        The content of each file that the patch touches; None if they are not at hand.
 
     Raises:
-        WheelError: The wheel is not one of the ledger's.
+        WheelError: The wheel is not one of the ledger's, or cannot be fetched.
         OSError: The wheel cannot be read.
     """
     paths = frozenset(file.path for file in release.files)
     if wheel is None:
-        return Stock(cache, paths).read(release.version, release.wheels)
+        kept = Stock(cache, paths).read(release.version, release.wheels)
+        if kept or index is None:
+            return kept
+        name = min(release.wheels, key=lambda name: (not name.endswith("-any.whl"), "win" in name, name))
+        with tempfile.TemporaryDirectory(prefix="litellm-patch-") as scratch:
+            fetched = Path(scratch, name)
+            fetched.write_bytes(fetch_wheel(release, name, index))
+            return read_wheel(fetched, name, paths)
     if sha256(wheel.read_bytes()) not in release.wheels.values():
         raise WheelError(f"{wheel} is not a wheel of litellm {release.version} that the ledger knows", advice(release))
     return read_wheel(wheel, wheel.name, paths)
@@ -81,11 +93,6 @@ def _diff(kind: str, origin: bytes, file: SourceFile) -> list[str]:
 
 def compare_wheels(patched: Path, stock: Path, ledger: Ledger) -> list[str]:
     """Tell in what a patched wheel differs from the stock wheel that it was made from.
-
-    Args:
-        patched: The wheel that `litellm-patch wheel` made.
-        stock: Upstream's, which the ledger must know.
-        ledger: The releases that are supported.
 
     Returns:
         A line for each file that differs, by its path in the patched wheel, and the count of those that do not.

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import shutil
 import tarfile
-import tempfile
 import zipfile
 import zlib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from litellm_patch.errors import WheelError
@@ -17,14 +14,13 @@ from litellm_patch.patching.files import sha256
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+    from pathlib import Path
 
     from packaging.version import Version
 
-    from litellm_patch.wheels.index import Index
+NOTE = "wheel.json"  # where the files came from, and their hashes; null for a file that the archive lacks
 
-_NOTE = "wheel.json"  # where the files came from, and their hashes; null for a file that the archive lacks
-
-_REPORT = "if the index serves another file than before, do not build it, and report that"
+_REPORT = "if the index serves another file than before, do not use it, and report that"
 
 
 def default_cache(patches: Path) -> Path:
@@ -40,11 +36,7 @@ class Stock:
     paths: frozenset[str]
 
     def read(self, version: Version, archives: Mapping[str, str]) -> dict[str, bytes] | None:
-        """Read the files of a release.
-
-        Args:
-            version: The release.
-            archives: The sha256 of each wheel or source archive that the files may come from.
+        """Read the files of a release, which may come from these archives: sha256 by file name.
 
         Returns:
             The content of each wanted file that the release has; None if the cache lacks anything of it, or holds
@@ -52,7 +44,7 @@ class Stock:
         """
         place = self.folder / str(version)
         try:
-            note = json.loads((place / _NOTE).read_bytes())
+            note = json.loads((place / NOTE).read_bytes())
             hashes = {path: note["files"][path] for path in self.paths}
             if archives.get(note["wheel"]) != note["sha256"]:
                 return None
@@ -60,31 +52,6 @@ class Stock:
         except (OSError, ValueError, KeyError, TypeError):
             return None
         return files if all(sha256(data) == hashes[path] for path, data in files.items()) else None
-
-    def fill(self, version: Version, name: str, index: Index) -> None:
-        """Fetch a wheel or source archive, keep the wanted files and drop the rest.
-
-        Raises:
-            WheelError: It could not be fetched whole, has another hash, or is no such archive.
-            OSError: The cache cannot be written.
-        """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".new-", dir=self.folder) as scratch:
-            archive, place = Path(scratch, "archive"), Path(scratch, str(version))
-            place.mkdir()
-            index.download(version, name, archive)
-            hashes: dict[str, str | None] = dict.fromkeys(sorted(self.paths))
-            read = read_wheel if name.endswith(".whl") else read_sdist
-            for path, data in read(archive, name, self.paths).items():
-                hashes[path] = sha256(data)
-                (place / path).parent.mkdir(parents=True, exist_ok=True)
-                (place / path).write_bytes(data)
-            offer = index.offers[version]
-            note = {"wheel": name, "sha256": {**offer.wheels, **offer.sdist}[name], "files": hashes}
-            (place / _NOTE).write_text(json.dumps(note, indent=1) + "\n")
-            final = self.folder / str(version)
-            shutil.rmtree(final, ignore_errors=True)
-            place.rename(final)
 
 
 def read_wheel(archive: Path, name: str, paths: Collection[str] | None = None) -> dict[str, bytes]:
@@ -103,12 +70,7 @@ def read_wheel(archive: Path, name: str, paths: Collection[str] | None = None) -
 
 
 def read_sdist(archive: Path, name: str, paths: Collection[str] | None = None) -> dict[str, bytes]:
-    """Read files of a source archive, by their paths below its top folder.
-
-    Args:
-        archive: Where it is.
-        name: What it is called on the index.
-        paths: Which files; all if not given.
+    """Read files of a source archive, by their paths below its top folder, which its name on the index gives.
 
     Raises:
         WheelError: It is no source archive, or has something else than plain files below one folder.

@@ -63,11 +63,7 @@ def make_wheels(
     release = ledger.find(version)
     series = release.series(option)
     for name in choose(release, given, platform):
-        data = given.read_bytes() if given else _fetched(release, name, index)
-        if sha256(data) != release.wheels[name]:
-            raise WheelError(
-                f"{name} has sha256 {sha256(data)}, expected {release.wheels[name]}", "fetch it again from PyPI"
-            )
+        data = _checked(release, name, given.read_bytes()) if given else fetch_wheel(release, name, index)
         try:
             wheel = repack(data, release, series)
         except (zipfile.BadZipFile, zlib.error, struct.error, KeyError, RuntimeError) as error:
@@ -112,16 +108,7 @@ def stated_version(wheel: Path) -> Version:
 
 
 def choose(release: Release, given: Path | None = None, platform: str | None = None) -> list[str]:
-    """Choose among the wheels of a release, by name.
-
-    Args:
-        release: The release.
-        given: The path of one of them.
-        platform: A pattern of platform tags; without it, the one that fits the running Python best is chosen.
-
-    Raises:
-        WheelError: There is none.
-    """
+    """Choose among the wheels of a release: the given one, those of a platform, or what fits this Python best."""
     names = [given.name] if given else sorted(release.wheels)
     if given and given.name not in release.wheels:
         raise WheelError(
@@ -144,14 +131,25 @@ def choose(release: Release, given: Path | None = None, platform: str | None = N
     return chosen
 
 
-def _fetched(release: Release, name: str, index: Index) -> bytes:
-    """Fetch a wheel of a release."""
-    offer = index.offers.get(release.version)
-    if offer is None or name not in {file.filename for file in offer.files}:
+def fetch_wheel(release: Release, name: str, index: Index) -> bytes:
+    """Fetch a wheel of a release.
+
+    Raises:
+        WheelError: It cannot be fetched whole, or is not the ledger's.
+    """
+    if name not in index.files.get(release.version, {}):
         raise WheelError(f"the index has no {name}", "name another with --index-url, or give the wheel's path")
     with tempfile.TemporaryDirectory(prefix="litellm-patch-") as scratch:
         index.download(release.version, name, Path(scratch, name))
-        return Path(scratch, name).read_bytes()
+        return _checked(release, name, Path(scratch, name).read_bytes())
+
+
+def _checked(release: Release, name: str, data: bytes) -> bytes:
+    if sha256(data) != release.wheels[name]:
+        raise WheelError(
+            f"{name} has sha256 {sha256(data)}, expected {release.wheels[name]}", "fetch it again from PyPI"
+        )
+    return data
 
 
 def repack(
@@ -218,9 +216,10 @@ def _changed_members(  # noqa: PLR0913, PLR0917 - what `repack` takes
         if not image.path.startswith(f"{NAME}/"):
             continue  # of the source archive alone
         stock = SourceFile(image, Path(image.path), wheel.read(image.path))
-        if stock.state is not State.CLEAN:  # upstream makes the Windows wheels from a CRLF checkout
+        if stock.state is not State.CLEAN:
             raise WheelError(f"this wheel cannot be patched: {stock.trouble}", "take the wheel of another platform")
-        changed[image.path] = apply_series(image.path, stock.data or b"", patches)
+        # upstream makes the Windows wheels from a CRLF checkout
+        changed[image.path] = stock.in_kind(apply_series(image.path, stock.text, patches))
     metadata, record = f"{old_stem}.dist-info/METADATA", f"{old_stem}.dist-info/RECORD"
     version = f"Version: {patched_version(series)}".encode()
     changed[metadata] = re.sub(rb"(?m)^Version:[^\r\n]*", version, wheel.read(metadata), count=1)

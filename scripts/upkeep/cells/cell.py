@@ -27,18 +27,20 @@ if TYPE_CHECKING:
     import subprocess
     from collections.abc import Sequence
 
+    from litellm_patch.patching.finding import Target
     from litellm_patch.patching.ledger import Release
     from upkeep.cells.environment import Environment
 
 MATCHING = "matching"
 
 
-def run_cell(
+def run_cell(  # noqa: PLR0913, PLR0917 - what the command takes
     release: Release,
     folder: Path,
     results: Path | None = None,
     pytest_arguments: Sequence[str] = (),
     arms: Sequence[str] = ARMS,
+    tree: Target | None = None,
 ) -> tuple[bool, str]:
     """Run the behaviour tests on both arms at once, each in an environment of its own that is verified before.
 
@@ -48,6 +50,7 @@ def run_cell(
         results: a folder for what came out, written only if both arms passed.
         pytest_arguments: passed on to pytest.
         arms: `ARMS`, and `REBUILT` too where the Router is compiled: each test must come out there as on stock.
+        tree: a litellm of one's own, which is imported on the patched arm in place of the installed one.
 
     Returns:
         Whether the cell is as it must be, and one line an arm, or the output of one that is not.
@@ -60,7 +63,7 @@ def run_cell(
             ThreadPoolExecutor(len(arms)) as pool,
             tempfile.TemporaryDirectory(prefix="litellm-patch-cell-") as exchange,
         ):
-            ran = list(pool.map(partial(_run_arm, release, folder, Path(exchange), pytest_arguments), arms))
+            ran = list(pool.map(partial(_run_arm, release, folder, Path(exchange), pytest_arguments, tree), arms))
     except (PatchError, UntrustedEnvironmentError, BuildError) as refusal:
         return False, f"litellm {release.version}: {refusal}"
     counts = {part.arm: part.counts for part in ran}
@@ -88,17 +91,26 @@ class _Ran:
         return self.done.stdout.rstrip().rpartition("\n")[2] if self.passed else self.done.stdout
 
 
-def _run_arm(release: Release, folder: Path, exchange: Path, pytest_arguments: Sequence[str], arm: str) -> _Ran:
+def _run_arm(  # noqa: PLR0913, PLR0917 - what `run_cell` takes
+    release: Release, folder: Path, exchange: Path, pytest_arguments: Sequence[str], tree: Target | None, arm: str
+) -> _Ran:
     try:
-        return _run_tests(release, folder, exchange, pytest_arguments, arm)
+        return _run_tests(release, folder, exchange, pytest_arguments, tree if arm == "patched" else None, arm)
     finally:
         (exchange / f"{arm}.ended").touch()
 
 
-def _run_tests(release: Release, folder: Path, exchange: Path, pytest_arguments: Sequence[str], arm: str) -> _Ran:
-    environment = ready_arm(folder, release, HERE / "requirements.txt", arm)
+def _run_tests(  # noqa: PLR0913, PLR0917
+    release: Release, folder: Path, exchange: Path, pytest_arguments: Sequence[str], tree: Target | None, arm: str
+) -> _Ran:
+    if tree:
+        environment = ready(folder / arm, release, HERE / "requirements.txt")
+        _see_that_it_is_imported(environment, tree)
+    else:
+        environment = ready_arm(folder, release, HERE / "requirements.txt", arm)
     # of a compiled release, tests/compiled holds the matchers against each other
-    matching = MATCHING in release.options and release.delivery == "files" and not pytest_arguments
+    matching = MATCHING in release.options and release.delivery == "files" and not pytest_arguments and not tree
+    path = (*((tree.package.parent,) if tree else ()), ROOT / "scripts", ROOT)
     with tempfile.TemporaryDirectory(prefix="litellm-patch-cell-") as scratch:
         outcomes = Path(scratch) / "outcomes.json"
         arguments = [
@@ -113,11 +125,18 @@ def _run_tests(release: Release, folder: Path, exchange: Path, pytest_arguments:
             arguments += ["tests/matching", f"--matchers={scratch}"]
         # litellm warns of its own types by the page, and the tests that must fail on stock are as many
         looks = ("--tb=short", "-q", "-rfE", "--disable-warnings", "-p", "no:cacheprovider")
-        done = environment.run("-m", "pytest", *arguments, *looks, path=(ROOT / "scripts", ROOT))
+        done = environment.run("-m", "pytest", *arguments, *looks, path=path)
         counts = json.loads(outcomes.read_text(encoding="utf-8")) if outcomes.is_file() else {}
     if matching and arm == "patched":
         apply_patch(environment, MATCHING)
     return _Ran(arm, done, counts)
+
+
+def _see_that_it_is_imported(environment: Environment, tree: Target) -> None:
+    done = environment.run("-c", "import litellm; print(litellm.__file__)", path=(tree.package.parent,))
+    found = done.stdout.rstrip().rpartition("\n")[2]
+    if done.returncode or Path(found).parent.resolve() != tree.package.resolve():
+        raise UntrustedEnvironmentError(f"import litellm does not give {tree.package}: {done.stdout.strip()[-300:]}")
 
 
 def _write_matchers(environment: Environment, folder: Path) -> None:

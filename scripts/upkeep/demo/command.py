@@ -97,7 +97,7 @@ def show(release: Release, console: Console) -> bool:
         console.print(f"litellm {release.version}: a fresh environment with the real wheel, checked")
         environment = create(Path(folder) / "venv", release)
         before = send_requests(environment)
-        console.print("litellm-patch apply")
+        console.print("litellm-patch apply" if release.delivery == "files" else "what litellm-patch wheel builds")
         apply_patch(environment)
         after = send_requests(environment)
     console.print(_table(str(release.version), before, after))

@@ -66,7 +66,11 @@ def run_release(
         scratch = Path(temporary)
         results = scratch / "results.jsonl"
         (scratch / "known.json").write_text(json.dumps([entry.key for entry in known]), encoding="utf-8")
-        kills = [(verdict.function, verdict.by) for verdict in earlier if verdict.by]
+        kills = [
+            (verdict.function, verdict.operator, verdict.before, verdict.after, verdict.by)
+            for verdict in earlier
+            if verdict.by
+        ]
         (scratch / "kills.json").write_text(json.dumps(kills), encoding="utf-8")
         files = [Path(file.path).relative_to(package.name) for file in release.files]
         # litellm is imported before the tests say so: nothing is fetched at start

@@ -25,12 +25,14 @@ from upkeep.mutants.running import run_until_failure
 from upkeep.mutants.verdict import MutantVerdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from upkeep.mutants.generate import Mutant
     from upkeep.mutants.judge import Judge
 
-TIME_LIMIT_IN_SECONDS = 240
+PROCESSOR_TIME_IN_SECONDS = 240
+TIME_LIMIT_IN_SECONDS = 1200  # for what only waits; a busy machine must not make a mutant look like one
+LIMITS = (signal.SIGPROF, signal.SIGALRM)
 NEVER_WORSE = "tests/names/test_never_worse.py"
 COMPARES = "other_arm"  # the fixture of a test that both arms have a part in
 
@@ -54,9 +56,12 @@ class Forks:
         self._reached = StatementsRun()
         self._alive = _functions_alive(package)
         self._kills: Counter[tuple[str, str]] = Counter()
-        for function, by in json.loads((scratch / "kills.json").read_text(encoding="utf-8")):
-            self._count(function, by)
+        self._killers: dict[tuple[str, ...], str] = {}
+        for *key, by in json.loads((scratch / "kills.json").read_text(encoding="utf-8")):
+            self._count(key[0], by)
+            self._killers[tuple(key)] = by
         self._seconds: dict[str, float] = {}
+        self._of_file: Counter[Path] = Counter()
         self._pools: list[ThreadPoolExecutor] = []
         self.said = ""
 
@@ -65,11 +70,12 @@ class Forks:
         """Run the tests without a mutant, which all must pass, and then in a fork for each mutant.
 
         The first run is in this process, and leaves it with all that litellm imports or makes on first use. It notes
-        who runs what, too.
+        who runs what, too; what compares the arms takes longer than all others, and is taken to run everything.
         """
+        self._of_file.update(item.path for item in session.items)
         patched = self._mark()
         session.config.pluginmanager.register(self._reached)
-        self.said = run_until_failure(session, self._seconds)
+        self.said = run_until_failure(session, [item for item in session.items if not _compares(item)], self._seconds)
         session.config.pluginmanager.unregister(self._reached)
         for function, code in patched:
             function.__code__ = code
@@ -79,17 +85,19 @@ class Forks:
         gc.unfreeze()
         self._pools = [found for found in gc.get_objects() if isinstance(found, ThreadPoolExecutor)]
         gc.freeze()
-        self._must_survive(session)
+        killers: set[str] = set()
         for mutant in self._mutants():
             swaps = list(_swaps(mutant.code, self._alive[mutant.file]))
-            if mutant.key in self._known:
-                fate, by = "skipped", ""
+            if mutant.key in self._known or not swaps:
+                fate = "skipped" if mutant.key in self._known else "unreachable"
+                verdict = MutantVerdict(mutant.file, *mutant.key, fate)
             else:
-                fate, by = self._fork(session, swaps, mutant) if swaps else ("unreachable", "")
-            if by:
-                self._count(mutant.function, by)
-            self._write([MutantVerdict(mutant.file, *mutant.key, fate, by)])
-        self._must_survive(session)
+                verdict = self._run(session, swaps, mutant)
+            if verdict.by:
+                self._count(mutant.function, verdict.by)
+                killers.add(verdict.by)
+            self._write(verdict)
+        self._must_survive(session, killers)
         return True
 
     def _count(self, function: str, by: str) -> None:
@@ -108,9 +116,10 @@ class Forks:
                     function.__code__ = _in_file(code, function.__code__.co_filename)
         return found
 
-    def _must_survive(self, session: pytest.Session) -> None:
-        """A fork without a mutant passes: else it is being a fork, or the order of the tests, that fails them."""
-        fate, by = self._fork(session, ())
+    def _must_survive(self, session: pytest.Session, killers: Collection[str]) -> None:
+        """What killed a mutant passes in a fork without one: else it is being a fork, or the order, that fails it."""
+        items = [item for item in session.items if item.nodeid in killers]
+        fate, by = self._fork(session, items, ())
         if fate != "survived":
             self.said = f"{by} ({fate}, in a fork)"
 
@@ -119,47 +128,53 @@ class Forks:
             stock, patched = ((folder / file).read_text(encoding="utf-8") for folder in (self._stock, self._package))
             yield from mutants(file, stock, patched)
 
-    def _write(self, verdicts: Sequence[MutantVerdict]) -> None:
+    def _write(self, verdict: MutantVerdict) -> None:
         with self._results.open("a", encoding="utf-8") as results:
-            results.writelines(json.dumps(asdict(verdict)) + "\n" for verdict in verdicts)
+            results.write(json.dumps(asdict(verdict)) + "\n")
+
+    def _run(
+        self, session: pytest.Session, swaps: Sequence[tuple[FunctionType, CodeType]], mutant: Mutant
+    ) -> MutantVerdict:
+        """Run what could notice a mutant: by itself the test that killed the very same one before, then all others."""
+        session.items.sort(key=lambda item: self._promise(item, mutant.function))
+        reaching = self._reached.by(mutant.file, mutant.lines)
+        items = [item for item in session.items if not mutant.lines or item.nodeid in reaching or _compares(item)]
+        killer = [item for item in items if item.nodeid == self._killers.get(mutant.key)]
+        fate, by = "survived", ""
+        for tests in (killer, items):
+            if tests and fate == "survived":
+                fate, by = self._fork(session, tests, swaps)
+        return MutantVerdict(mutant.file, *mutant.key, fate, by)
 
     def _fork(
-        self, session: pytest.Session, swaps: Sequence[tuple[FunctionType, CodeType]], mutant: Mutant | None = None
+        self, session: pytest.Session, items: Sequence[pytest.Item], swaps: Sequence[tuple[FunctionType, CodeType]]
     ) -> tuple[str, str]:
-        """Run the tests in a copy of this process: what became of them, and the first that failed."""
-        function = mutant.function if mutant else ""
-        session.items.sort(key=lambda item: self._promise(item, function))
-        items = session.items
-        if mutant and mutant.lines:
-            reaching = self._reached.by(mutant.file, mutant.lines)
-            items = [item for item in items if item.nodeid in reaching]
-        if not items:
-            return "survived", ""
+        """Run tests in a copy of this process: what became of them, and the first that failed."""
         self._judge.forget()
         reading, writing = os.pipe()
         child = os.fork()
         if not child:
             os.close(reading)
-            session.items = items
-            _run_in_child(session, swaps, self._pools, writing)
+            _run_in_child(session, items, swaps, self._pools, writing)
         os.close(writing)
         with os.fdopen(reading) as pipe:
             by = pipe.read()
         _, status = os.waitpid(child, 0)
         if os.WIFSIGNALED(status):
-            return ("timed out" if os.WTERMSIG(status) == signal.SIGALRM else "killed"), by
+            return ("timed out" if os.WTERMSIG(status) in LIMITS else "killed"), by
         if os.WEXITSTATUS(status) == 0 and any(map(_compares, items)):
             by = self._judge.judge()
         return ("killed" if by or os.WEXITSTATUS(status) else "survived"), by
 
     def _promise(self, item: pytest.Item, function: str) -> tuple[float, ...]:
-        """Where a test comes: first what killed most for its time, of this function's mutants or of all; then by time.
+        """Where a test comes: first what killed most for its time, of this function's mutants or of all.
 
-        What needs the other arm is last, as the mutant is judged once all else has passed.
+        Then quick tests of small files: properties take long, and hundreds of examples show the same few rules. What
+        needs the other arm is last, as the mutant is judged once all else has passed.
         """
         seconds = max(self._seconds.get(item.nodeid, 0), 0.001)
         kills = (self._kills[function, item.nodeid], self._kills["", item.nodeid])
-        return _compares(item), *(-count / seconds for count in kills), seconds
+        return _compares(item), *(-count / seconds for count in kills), seconds * self._of_file[item.path]
 
 
 def _compares(item: pytest.Item) -> bool:
@@ -168,6 +183,7 @@ def _compares(item: pytest.Item) -> bool:
 
 def _run_in_child(
     session: pytest.Session,
+    items: Sequence[pytest.Item],
     swaps: Sequence[tuple[FunctionType, CodeType]],
     pools: Sequence[ThreadPoolExecutor],
     writing: int,
@@ -175,7 +191,9 @@ def _run_in_child(
     """Never returns: a mutant must not go on in the parent's name."""
     status = 1
     try:
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        for number in LIMITS:
+            signal.signal(number, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_PROF, PROCESSOR_TIME_IN_SECONDS)
         signal.alarm(TIME_LIMIT_IN_SECONDS)
         _forget_threads(pools)
         session.config.pluginmanager.unregister(name="terminalreporter")
@@ -184,7 +202,7 @@ def _run_in_child(
         os.dup2(silence, 2)
         for function, code in swaps:
             function.__code__ = _in_file(code, function.__code__.co_filename)
-        failed = run_until_failure(session)
+        failed = run_until_failure(session, items)
         os.write(writing, failed.encode())
         status = int(bool(failed))
     finally:
@@ -243,8 +261,8 @@ def main(arguments: Sequence[str]) -> int:
     """Run the mutants of a release.
 
     Args:
-        arguments: a folder with ``known.json``, the mutants to skip, and ``kills.json``, which test killed a mutant of
-            which function before, where ``results.jsonl`` is written, a verdict a
+        arguments: a folder with ``known.json``, the mutants to skip, and ``kills.json``, which test killed which
+            mutant before, where ``results.jsonl`` is written, a verdict a
             line; the package's folder; that of the stock one, and the interpreter that has it; the files' paths in the
             package; then, behind ``--``, what goes to pytest.
 
@@ -256,10 +274,11 @@ def main(arguments: Sequence[str]) -> int:
     files = here[4:]
     for file in files:
         importlib.import_module(".".join((package.name, *Path(file).with_suffix("").parts)))
-    exchange = f"--exchange={scratch}"
-    with judging(stock_python, scratch / "patched.json", [NEVER_WORSE, "--arm=stock", exchange]) as judge:
+    # pytest's own tracebacks search all modules for their sources, which each fork would do anew: most of a kill's time
+    both = (f"--exchange={scratch}", "--tb=native")
+    with judging(stock_python, scratch / "patched.json", [NEVER_WORSE, "--arm=stock", *both]) as judge:
         forks = Forks(scratch, package, stock, files, judge)
-        code = pytest.main([*tests, "--arm=patched", exchange], plugins=[forks])
+        code = pytest.main([*tests, "--arm=patched", *both], plugins=[forks])
     if forks.said:
         print(f"fails without a mutant: {forks.said}")  # noqa: T201 - for whoever started this
     return 1 if code or forks.said else 0

@@ -82,7 +82,7 @@ class _Answers:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         assert session.items
         for _ in self._questions:
-            print(run_until_failure(session), file=self._answers, flush=True)
+            print(run_until_failure(session, session.items), file=self._answers, flush=True)
         return True
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pytest
 
 
@@ -21,11 +23,14 @@ class _Watch:
         self.seconds[report.nodeid] = self.seconds.get(report.nodeid, 0) + report.duration
 
 
-def run_until_failure(session: pytest.Session, seconds: dict[str, float] | None = None) -> str:
+def run_until_failure(
+    session: pytest.Session, items: Sequence[pytest.Item], seconds: dict[str, float] | None = None
+) -> str:
     """Run the tests in their order until one fails.
 
     Args:
-        session: pytest's, with the tests collected.
+        session: pytest's.
+        items: the tests.
         seconds: takes how long each test took, by its id.
 
     Returns:
@@ -33,8 +38,7 @@ def run_until_failure(session: pytest.Session, seconds: dict[str, float] | None 
     """
     watch = _Watch()
     session.config.pluginmanager.register(watch)
-    following = [*session.items[1:], None]
-    for item, next_item in zip(session.items, following, strict=True):
+    for item, next_item in zip(items, [*items[1:], None], strict=False):
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=next_item)
         if watch.failed:
             session._setupstate.teardown_exact(None)  # the next run finds nothing of this one

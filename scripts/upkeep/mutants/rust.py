@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
+import re
 import shutil
+import sys
+import sysconfig
 from typing import TYPE_CHECKING
 
 from litellm_patch.building.sources import fetch, read_sources
-from litellm_patch.building.workspace import RUST, workspace
+from litellm_patch.building.workspace import CRATE, RUST, workspace
 from litellm_patch.errors import BuildError
 from litellm_patch.patching.ledger import bundled_folder
 from litellm_patch.patching.patchfile import parse_patch
@@ -22,10 +26,10 @@ if TYPE_CHECKING:
 
     from litellm_patch.patching.ledger import Release
 
-CORE = "litellm-router-core"
-"""The crate that walks chains. The glue to Python is judged by `tests/names` alone."""
+CRATES: Mapping[str, tuple[str, ...]] = {CRATE: ("--", "--lib", "router::"), "litellm-router-core": ()}
+"""The crates that the patch changes, and which of a crate's tests judge: all, or those of a module."""
 TESTS = "upstream/rust"
-_MISSED = 2  # cargo-mutants' exit code for mutants that no test noticed
+_JUDGED = (0, 2, 3)  # exit codes of cargo-mutants: all noticed, some missed, some timed out
 
 
 def run_rust_mutants(release: Release, output: Path, cache: Path | None = None) -> dict[str, list[str]]:
@@ -40,7 +44,7 @@ def run_rust_mutants(release: Release, output: Path, cache: Path | None = None) 
         The mutants by what became of them: ``CaughtMutant``, ``MissedMutant``, ``Timeout``, ``Unviable``.
 
     Raises:
-        BuildError: There is no cargo-mutants, or the tests fail without a mutant; or none was made.
+        BuildError: There is no cargo-mutants, or the tests fail without a mutant; or none was made of a crate.
     """
     program = shutil.which("cargo-mutants")
     if program is None:
@@ -49,24 +53,39 @@ def run_rust_mutants(release: Release, output: Path, cache: Path | None = None) 
     (name,) = release.sdist
     archive = fetch(release, name, cache / "sdists", Index())
     stock, patched = (read_sources(archive, series) for series in ((), (release,)))
-    tested = {**patched, **_with_tests(release, patched)}
-    with workspace(cache, REPLACED, {**PROFILE, "CARGO_INCREMENTAL": "1"}) as place:
+    stock, tested = map(_spelled_out, (stock, {**patched, **_with_tests(release, patched)}))
+    shutil.rmtree(output, ignore_errors=True)
+    fates: dict[str, list[str]] = {}
+    with workspace(cache, REPLACED, _settings()) as place:
         place.prepare(tested)
         diff = place.folder / "patch.diff"
         diff.write_text(_difference(release, stock, tested), encoding="utf-8")
-        shutil.rmtree(output, ignore_errors=True)
-        output.mkdir(parents=True)
-        options = ("--in-place", "--package", CORE, "--timeout", "120", "--no-shuffle")
-        command = (program, "mutants", *options, "--in-diff", diff, "--output", output)
-        place.run(*command, allowed=(0, _MISSED))
-    outcomes = json.loads((output / "mutants.out" / "outcomes.json").read_bytes())["outcomes"]
-    fates: dict[str, list[str]] = {}
-    for outcome in outcomes:
-        if outcome["scenario"] != "Baseline":
-            fates.setdefault(outcome["summary"], []).append(outcome["scenario"]["Mutant"]["name"])
-    if not fates:
-        raise BuildError(f"cargo-mutants made no mutant of {release.patch.name}", f"read {output}")
+        for crate, which in CRATES.items():
+            report = output / crate
+            report.mkdir(parents=True)
+            options = ("--in-place", "--package", crate, "--timeout", "120", "--no-shuffle")
+            where = ("--in-diff", diff, "--output", report)
+            place.run(program, "mutants", *options, *where, *which, allowed=_JUDGED)
+            outcomes = json.loads((report / "mutants.out" / "outcomes.json").read_bytes())["outcomes"]
+            made = [outcome for outcome in outcomes if outcome["scenario"] != "Baseline"]
+            if not made:
+                raise BuildError(f"cargo-mutants made no mutant of {release.patch.name} in {crate}", f"read {report}")
+            for outcome in made:
+                fates.setdefault(outcome["summary"], []).append(outcome["scenario"]["Mutant"]["name"])
     return fates
+
+
+def _spelled_out(contents: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The sources with ``PyResult`` written out: of an alias cargo-mutants makes nothing that compiles."""
+    alias, itself = rb"-> PyResult<(.+)> \{", rb"-> Result<\1, pyo3::PyErr> {"
+    return {path: re.sub(alias, itself, data) if path.endswith(".rs") else data for path, data in contents.items()}
+
+
+def _settings() -> dict[str, str]:
+    """The profile, with this Python: the glue's tests run one, so its library is linked, and found as they start."""
+    profile = {name: value for name, value in PROFILE.items() if name != "PYO3_NO_PYTHON"}
+    found = os.pathsep.join(filter(None, (sysconfig.get_config_var("LIBDIR"), os.environ.get("LD_LIBRARY_PATH"))))
+    return {**profile, "CARGO_INCREMENTAL": "1", "PYO3_PYTHON": sys.executable, "LD_LIBRARY_PATH": found}
 
 
 def _with_tests(release: Release, patched: Mapping[str, bytes]) -> dict[str, bytes]:

@@ -28,16 +28,17 @@ MODEL, TEAM = "gpt-4.1", "acme"
 
 def draw_chains() -> str:
     """Ask the doctor about all chains, and draw what he says, as SVG."""
-    return draw_terminal("doctor", COMMAND, partial(_show, report_chains(_proxy())))
+    return draw_terminal("doctor", COMMAND, partial(_show, report_chains(proxy_of_pictures())))
 
 
 def draw_request() -> str:
     """Ask the doctor about one request, and draw what he says, as SVG."""
-    report = report_request(_proxy(), Request(MODEL, TEAM))
+    report = report_request(proxy_of_pictures(), Request(MODEL, TEAM))
     return draw_terminal("request", f"{COMMAND} --explain {MODEL} --team {TEAM}", partial(_show, report))
 
 
-def _proxy() -> ProxyConfig:
+def proxy_of_pictures() -> ProxyConfig:
+    """Read the configuration that the pictures are about."""
     raw, _ = read_configuration(ROOT / CONFIGURATION)
     return ProxyConfig(read_settings(raw, {}), Version(RELEASE), Rules.UPSTREAM)
 

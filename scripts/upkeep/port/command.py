@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from litellm_patch.commands.wheel import index_option
+from litellm_patch.commands.given import index_option
 from litellm_patch.output import say
 from litellm_patch.patching.ledger import bundled_folder
 from upkeep.command import VERSION

@@ -11,11 +11,12 @@ from litellm_patch.errors import PatchError
 from litellm_patch.patching.files import write_whole
 from litellm_patch.patching.ledger import Since, load_ledger
 from litellm_patch.patching.patchfile import parse_patch
+from litellm_patch.patching.readers import uncovered
 from upkeep.errors import ArmsError, PortConflictError, UnfinishedPortError
 from upkeep.port.arms import passes_on_stock, run_arms
 from upkeep.port.git import refuse_local_changes
 from upkeep.port.merging import Merged, homes_of, merge_file
-from upkeep.port.readers import check_list, find_readers, uncovered
+from upkeep.port.readers import check_list, find_readers
 from upkeep.port.task import Task, changes, prepare
 from upkeep.port.work import Note, Work
 from upkeep.releases.ranges import RangePatch
@@ -181,7 +182,7 @@ def _finish(task: Task, entry: Release, data: bytes | None) -> list[str]:
         work = _keep(task, missed, applied)
         raise PortConflictError(
             f"{len(missed)} reader(s) of chains in litellm {task.version} are not covered, listed above",
-            f"let the patch reach them in {work.tree}, or say in port/readers.toml why not; then port --continue",
+            f"let the patch reach them in {work.tree}, or say in patching/readers.toml why not; then port --continue",
         )
     lines = [f"proved: the patch is in, compiles, and changes {sum(map(len, changed.values()))} names; no new reader"]
     ledger = task.ledger_with(entry)

@@ -1,74 +1,17 @@
-"""Who looks a fallback chain up: the table in `readers.toml`, and the search of a release for them."""
+"""Who looks a fallback chain up, in Rust as well, and what a person must check."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from packaging.version import Version
-
 from litellm_patch.patching.ledger import load_toml
-from upkeep.proof import language_of
+from litellm_patch.patching.readers import TABLE, Found, known_readers
+from litellm_patch.patching.readers import find_readers as find_python_readers
+from upkeep.proof import rust
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from collections.abc import Set as AbstractSet
-
-_TABLE = Path(__file__).with_name("readers.toml")
-_OF_THE_ROUTER = "litellm/router"
-
-
-@dataclass(frozen=True)
-class Reader:
-    """A function that looks a chain up.
-
-    Attributes:
-        function: Its name, without that of a class.
-        files: The files that it stands in, by release.
-        since: The first release that has it.
-        what: What it looks the chain up for.
-        until: The first release in which the patch need not change it.
-        left: Why the patch leaves it alone; None if the patch must change it.
-    """
-
-    function: str
-    files: tuple[str, ...]
-    since: str
-    what: str
-    left: str | None = None
-    until: str | None = None
-
-    def is_left(self, version: Version) -> bool:
-        """Whether the patch of a release need not change it."""
-        return self.left is not None or (self.until is not None and version >= Version(self.until))
-
-
-@dataclass(frozen=True)
-class Found:
-    """A function of a release that looks a chain up: its file, qualified name, line, and by what it was found."""
-
-    path: str
-    name: str
-    line: int
-    by: str
-
-    def __str__(self) -> str:
-        """Where it is, for a person."""
-        return f"{self.path}:{self.line} {self.name} ({self.by})"
-
-
-@lru_cache(maxsize=1)
-def known_readers() -> tuple[frozenset[str], tuple[Reader, ...]]:
-    """Read the table.
-
-    Returns:
-        The names of the matchers, and all readers.
-    """
-    content = load_toml(_TABLE)
-    readers = (Reader(**{**entry, "files": tuple(entry["files"])}) for entry in content["readers"])
-    return frozenset(content["matchers"]), tuple(readers)
 
 
 @lru_cache(maxsize=1)
@@ -78,7 +21,7 @@ def rust_matchers() -> frozenset[str]:
     Returns:
         The names, without those of their types.
     """
-    return frozenset(load_toml(_TABLE)["rust_matchers"])
+    return frozenset(load_toml(TABLE)["rust_matchers"])
 
 
 def find_readers(sources: Mapping[str, bytes]) -> list[Found]:
@@ -90,45 +33,13 @@ def find_readers(sources: Mapping[str, bytes]) -> list[Found]:
     Returns:
         The functions, in the order of files and lines.
     """
-    matchers, _ = known_readers()
-    names = [name.encode() for name in matchers]
-    likely = {
-        path: data
-        for path, data in sources.items()
-        if path.endswith(".rs") or path.startswith(_OF_THE_ROUTER) or any(name in data for name in names)
-    }
-    return [
+    compiled = sorted((path, data) for path, data in sources.items() if path.endswith(".rs"))
+    found = [
         Found(path, function.name, function.line, ", ".join(by))
-        for path, data in sorted(likely.items())
-        for function, by in language_of(path).lookups(
-            data,
-            rust_matchers() if path.endswith(".rs") else matchers,
-            loops=path.startswith(_OF_THE_ROUTER),
-        )
+        for path, data in compiled
+        for function, by in rust.lookups(data, rust_matchers(), loops=False)
     ]
-
-
-def uncovered(found: list[Found], changed: Mapping[str, AbstractSet[str]], version: Version) -> list[str]:
-    """Tell which readers neither the patch nor the table covers.
-
-    Args:
-        found: The readers of a release.
-        changed: For each file, the qualified names that the patch changes in it.
-        version: The release.
-
-    Returns:
-        One line for each that is new, and for each that the patch should change and does not.
-    """
-    _, readers = known_readers()
-    table = {(reader.function, path): reader for reader in readers for path in reader.files}
-    lines = []
-    for reader in found:
-        known = table.get((reader.name.rpartition(".")[2], reader.path))
-        if known is None and reader.name not in changed.get(reader.path, ()):
-            lines.append(f"new reader of chains: {reader}")
-        elif known and not known.is_left(version) and reader.name not in changed.get(reader.path, ()):
-            lines.append(f"reader that the patch does not reach: {reader}: {known.what}")
-    return lines
+    return found + find_python_readers({path: data for path, data in sources.items() if not path.endswith(".rs")})
 
 
 def check_list() -> list[str]:

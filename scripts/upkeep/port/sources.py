@@ -13,7 +13,8 @@ from litellm_patch.wheels.stock import read_sdist, read_wheel
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from litellm_patch.wheels.index import Index, Offer
+    from litellm_patch.wheels.index import Index
+    from upkeep.releases.offers import Offer
 
 _WORD = b"fallback"
 _LANGUAGES = {"litellm/": ".py", "litellm-rust/": ".rs"}

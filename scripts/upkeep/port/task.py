@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from packaging.version import Version
 
-    from litellm_patch.wheels.index import Offer
+    from upkeep.releases.offers import Offer
     from upkeep.releases.surroundings import Surroundings
 
 _BEFORE_THE_DEFECT = (

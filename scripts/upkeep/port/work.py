@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from packaging.version import InvalidVersion, Version
 
 from litellm_patch.patching.files import write_whole
+from litellm_patch.patching.git import git
+from litellm_patch.patching.merging import has_conflict_marks
 from upkeep.errors import PortConflictError, UnfinishedPortError
-from upkeep.port.git import git
-from upkeep.port.merging import has_conflict_marks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

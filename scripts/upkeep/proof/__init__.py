@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Protocol, cast
 from upkeep.proof import python, rust
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Iterable
     from collections.abc import Set as AbstractSet
 
-    from upkeep.proof.found import Function
+    from litellm_patch.patching.syntax import Function
 
 
 class Language(Protocol):
@@ -18,6 +19,10 @@ class Language(Protocol):
 
     def changed_names(self, before: bytes, after: bytes) -> frozenset[str]:
         """Name all that an edit added, changed, moved or took away; raises ProofError if a file is not of it."""
+        ...
+
+    def edits(self, before: bytes, after: bytes) -> dict[str, Counter[tuple[object, ...]]]:
+        """Tell what an edit does to each of these names; equal edits of two releases give the same."""
         ...
 
     def functions(self, source: bytes) -> list[Function]:

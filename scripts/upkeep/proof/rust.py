@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import TYPE_CHECKING
 
-from upkeep.proof.found import Function
+from litellm_patch.patching.syntax import Function
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,6 +41,25 @@ def changed_names(before: bytes, after: bytes) -> frozenset[str]:
     """
     old, new = ({function.name: function.text for function in functions(source)} for source in (before, after))
     return frozenset(name for name in {*old, *new} if old.get(name) != new.get(name))
+
+
+def edits(before: bytes, after: bytes) -> dict[str, Counter[tuple[object, ...]]]:
+    """Tell what an edit does to each function.
+
+    Args:
+        before: The file before the edit.
+        after: The file after it.
+
+    Returns:
+        For each of `changed_names`, the lines that it gains, and with a negative count those that it loses.
+    """
+    old, new = ({found.name: found.text.splitlines() for found in functions(source)} for source in (before, after))
+    found = {}
+    for name in changed_names(before, after):
+        edit: Counter[tuple[object, ...]] = Counter((line,) for line in new.get(name, ()))
+        edit.subtract((line,) for line in old.get(name, ()))
+        found[name] = Counter({line: count for line, count in edit.items() if count})
+    return found
 
 
 def defines(name: str, source: bytes) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from upkeep.cells.each import conclude, run_each
 from upkeep.cells.environment import ARMS, ROOT, UntrustedEnvironmentError, find_release, ready_arm
 from upkeep.cells.selection import SELECTIONS, Shard, select
 from upkeep.command import PASS_ON, VERSION, shard_option
+from upkeep.compiled.installing import WHEEL, release_of
 from upkeep.proxy.table import CASES, table_of
 
 if TYPE_CHECKING:
@@ -93,6 +95,9 @@ def _names_no_test(arguments: Sequence[str]) -> bool:
     "--release", "named", type=VERSION, multiple=True, help=f"Take this release; {', '.join(USUAL)} unless given."
 )
 @click.option("--select", "selection", type=click.Choice(SELECTIONS), help="Take these releases.")
+@click.option(
+    "--wheel", type=click.Path(path_type=Path), help="Take the release of this wheel, and the wheel as what is patched."
+)
 @click.option("--database", is_flag=True, help="With a database; needs PostgreSQL and npm.")
 @shard_option
 @click.argument("pytest_arguments", nargs=-1, type=click.UNPROCESSED)
@@ -101,6 +106,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     results: Path,
     named: tuple[Version, ...],
     selection: str | None,
+    wheel: Path | None,
     shard: tuple[int, int],
     pytest_arguments: tuple[str, ...],
     *,
@@ -114,6 +120,9 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     ledger = load_ledger(bundled_folder())
     part = Shard(*shard)
     wanted = named or tuple(map(Version, USUAL))
+    if wheel:
+        os.environ[WHEEL] = str(wheel.resolve())
+        wanted = (release_of(wheel),)
     chosen = select(ledger.in_place, selection) if selection else [find_release(str(version)) for version in wanted]
     releases = [release for release in part.of(chosen) if not find_breakage(release.version)]
     place = part.folder(folder)

@@ -12,6 +12,7 @@ from io import BytesIO
 from pathlib import Path
 
 import click
+from packaging.version import Version
 
 from litellm_patch.output import say
 from litellm_patch.patching.files import write_whole
@@ -19,10 +20,10 @@ from litellm_patch.patching.ledger import bundled_folder, load_ledger, load_toml
 from upkeep.cells.environment import ROOT
 from upkeep.errors import UpkeepError
 from upkeep.release.installed import try_installed
+from upkeep.release.locking import LOCKED
 from upkeep.release.running import uv
 
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
-CONSTRAINTS = Path(__file__).with_name("build-constraints.txt")
 _SECTION = r"(?ms)^## \[{name}\](?P<head>[^\n]*)\n(?P<notes>.*?)(?=^## \[|\Z)"
 
 
@@ -78,10 +79,18 @@ def notes_of(changelog: str, version: str, *, dry_run: bool) -> str:
     """
     found = re.search(_SECTION.format(name=re.escape(version)), changelog)
     unreleased = re.search(_SECTION.format(name="Unreleased"), changelog)
+    newest = max(map(Version, re.findall(r"(?m)^## \[(\d[^]]*)\]", changelog)), default=None)
+    if newest and newest > Version(version):
+        raise ReleaseError(
+            f"CHANGELOG.md has notes for {newest}, pyproject.toml says {version}", "raise the version there"
+        )
+    if (found or not dry_run) and unreleased and unreleased["notes"].strip():
+        raise ReleaseError(
+            "CHANGELOG.md has notes under Unreleased",
+            f"move them under [{version}] with its date, or raise the version",
+        )
     if dry_run:
         found = found or unreleased
-    elif unreleased and unreleased["notes"].strip():
-        raise ReleaseError("CHANGELOG.md has notes under Unreleased", f"move them under [{version}] with its date")
     if not found or not found["notes"].strip():
         raise ReleaseError(f"CHANGELOG.md has no notes for {version}", f"write them under ## [{version}] - DATE")
     if not dry_run and not re.fullmatch(r" - \d{4}-\d\d-\d\d", found["head"]):
@@ -117,7 +126,7 @@ def _build(folder: Path) -> dict[str, bytes]:
     with tarfile.open(fileobj=BytesIO(_git("archive", "--format=tar", "HEAD"))) as archive:
         archive.extractall(folder, filter="data")
     when = _git("log", "-1", "--format=%ct").decode().strip()
-    constraints = ("--build-constraints", CONSTRAINTS, "--require-hashes")
+    constraints = ("--build-constraints", LOCKED, "--require-hashes")
     uv("build", "--out-dir", folder / "dist", *constraints, folder, settings={"SOURCE_DATE_EPOCH": when})
     return {path.name: path.read_bytes() for path in (folder / "dist").iterdir() if path.suffix in {".whl", ".gz"}}
 

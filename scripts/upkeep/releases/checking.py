@@ -10,7 +10,7 @@ from litellm_patch.patching.ledger import LEDGER_NAME, Ledger, Step, load_ledger
 from litellm_patch.patching.patchfile import FilePatch, Hunk
 from litellm_patch.wheels.stock import Stock
 from upkeep.releases.locating import locate
-from upkeep.releases.offers import refusal_of, supported_offers
+from upkeep.releases.offers import Offer, refusal_of, supported_offers
 from upkeep.releases.ranges import RangePatch, make_entry, patch_for, read_patch, touched_by
 from upkeep.releases.surroundings import fetch_stock
 from upkeep.releases.writing import dump_ledger
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from litellm_patch.wheels.index import Offer
     from upkeep.releases.surroundings import Surroundings
 
 
-def check(folder: Path, around: Surroundings | None) -> list[str]:
+def check(folder: Path, around: Surroundings | None, *, complete: bool = True) -> list[str]:
     """Look for whatever would make the ledger untrue.
 
     Args:
         folder: The patches folder.
         around: Index and clock; None to check only what needs no index.
+        complete: Whether a release that the index has and the ledger lacks is a finding.
 
     Returns:
         One line for each finding.
@@ -59,8 +59,9 @@ def check(folder: Path, around: Surroundings | None) -> list[str]:
         for step in (release, *release.options.values()):
             findings += _check_step(step, [patch for patch in patches if patch.option == step.option])
     if around:
-        own = [patch for patch in patches if patch.option is None]
-        findings += _check_index(ledger, sorted(own, key=lambda patch: patch.first), around)
+        own = sorted((patch for patch in patches if patch.option is None), key=lambda patch: patch.first)
+        findings += _check_missing(ledger, own if complete else [], around)
+        findings += _check_index(ledger, around)
     return findings
 
 
@@ -85,15 +86,23 @@ def _check_step(step: Step, patches: Iterable[RangePatch]) -> list[str]:
     return findings
 
 
-def _check_index(ledger: Ledger, patches: Sequence[RangePatch], around: Surroundings) -> list[str]:
-    """Check the ledger against the index; a release that it lacks is tried with the patch of its range."""
-    known = {release.version: release for release in ledger.releases}
+def _check_missing(ledger: Ledger, patches: Sequence[RangePatch], around: Surroundings) -> list[str]:
+    """Look for releases that the ledger lacks, and try these patches on them; without patches, look for none."""
+    if not patches:
+        return []
+    known = {release.version for release in ledger.releases}
     oldest = min([*known, *(patch.first for patch in patches)])
-    findings = [
+    return [
         f"litellm {offer.version} is missing in {LEDGER_NAME}: {_trial(offer, patches, around)}"
         for offer in supported_offers(oldest, ledger, around)
         if offer.version not in known
     ]
+
+
+def _check_index(ledger: Ledger, around: Surroundings) -> list[str]:
+    """Check what the ledger says of its releases."""
+    known = {release.version: release for release in ledger.releases}
+    findings: list[str] = []
     for version, release in known.items():
         offer = around.index.offers.get(version)
         reason = refusal_of(offer, ledger, around.now) if offer else "not on the index"

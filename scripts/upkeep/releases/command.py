@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from litellm_patch.commands.wheel import index_option
+from litellm_patch.commands.given import index_option
 from litellm_patch.output import say, say_all
 from litellm_patch.patching.ledger import LEDGER_NAME, Ledger, bundled_folder
 from upkeep.command import VERSION
@@ -47,20 +47,21 @@ def update_command(
 
 @command.command("check")
 @click.option("--offline", is_flag=True, help="Check only what needs no index.")
+@click.option("--known", is_flag=True, help="Check only what the ledger says, not what it lacks.")
 @patches_option
 @index_option
-def check_command(patches: Path | None, index_url: str | None, *, offline: bool) -> None:
+def check_command(patches: Path | None, index_url: str | None, *, offline: bool, known: bool) -> None:
     """Fail if releases.toml is untrue or incomplete.
 
     Each finding is one line. Releases that the index has and the ledger need not have are named.
     """
     folder = patches or bundled_folder()
     with surroundings(folder, None, index_url) as around:
-        findings = check(folder, None if offline else around)
+        findings = check(folder, None if offline else around, complete=not known)
     say_all(findings)
     if findings:
         raise CheckError(f"{len(findings)} finding(s)", "mend what they name, then run nox -s releases -- update")
-    say(f"{folder / LEDGER_NAME} is right{'' if offline else ' and complete'}")
+    say(f"{folder / LEDGER_NAME} is right{'' if offline or known else ' and complete'}")
 
 
 @command.command("prove")

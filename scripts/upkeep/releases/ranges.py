@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from litellm_patch.patching.patchfile import FilePatch
-    from litellm_patch.wheels.index import Offer
     from litellm_patch.wheels.stock import Stock
+    from upkeep.releases.offers import Offer
 
 MEND = "mend the patch, or make a new one for this release"
 

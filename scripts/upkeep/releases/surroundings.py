@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import shutil
+import tempfile
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -15,8 +18,9 @@ from rich.progress import Progress
 
 from litellm_patch.errors import WheelError
 from litellm_patch.output import say
-from litellm_patch.wheels.index import Index
-from litellm_patch.wheels.stock import default_cache
+from litellm_patch.patching.files import sha256
+from litellm_patch.wheels.stock import NOTE, default_cache, read_sdist, read_wheel
+from upkeep.releases.offers import OfferIndex
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -55,7 +59,7 @@ class Surroundings:
         step: Takes what is going on, how much of it is done, and how much there is.
     """
 
-    index: Index
+    index: OfferIndex
     cache: Path
     now: datetime
     tell: Callable[[str], None]
@@ -75,7 +79,7 @@ def surroundings(folder: Path, cache: Path | None, index_url: str | None) -> Ite
         The real index, the real time, and a terminal.
     """
     around = Surroundings(
-        index=Index(index_url),
+        index=OfferIndex(index_url),
         cache=cache or default_cache(folder),
         now=datetime.now(timezone.utc),
         tell=lambda line: say(line, stderr=True),
@@ -110,7 +114,7 @@ def fetch_stock(stock: Stock, wanted: Mapping[Version, Mapping[str, str]], aroun
     chosen = {version: _choose(version, wanted[version], around.index) for version in missing}
     with ThreadPoolExecutor(_FETCHERS) as pool:
         try:
-            futures = [pool.submit(stock.fill, version, name, around.index) for version, name in chosen.items()]
+            futures = [pool.submit(fill, stock, version, name, around.index) for version, name in chosen.items()]
             for done, future in enumerate(as_completed(futures)):
                 around.step("fetching archives", done, len(missing))
                 future.result()
@@ -119,7 +123,7 @@ def fetch_stock(stock: Stock, wanted: Mapping[Version, Mapping[str, str]], aroun
             raise
 
 
-def _choose(version: Version, archives: Mapping[str, str], index: Index) -> str:
+def _choose(version: Version, archives: Mapping[str, str], index: OfferIndex) -> str:
     offer = index.offers.get(version)
     is_source = not any(name.endswith(".whl") for name in archives)
     offered = (offer.sdist if is_source else offer.wheels) if offer else {}
@@ -134,3 +138,29 @@ def _choose(version: Version, archives: Mapping[str, str], index: Index) -> str:
             "find out why, before anything else",
         )
     return name
+
+
+def fill(stock: Stock, version: Version, name: str, index: OfferIndex) -> None:
+    """Fetch a wheel or source archive, keep the wanted files and drop the rest.
+
+    Raises:
+        WheelError: It could not be fetched whole, has another hash, or is no such archive.
+        OSError: The cache cannot be written.
+    """
+    stock.folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".new-", dir=stock.folder) as scratch:
+        archive, place = Path(scratch, "archive"), Path(scratch, str(version))
+        place.mkdir()
+        index.download(version, name, archive)
+        hashes: dict[str, str | None] = dict.fromkeys(sorted(stock.paths))
+        read = read_wheel if name.endswith(".whl") else read_sdist
+        for path, data in read(archive, name, stock.paths).items():
+            hashes[path] = sha256(data)
+            (place / path).parent.mkdir(parents=True, exist_ok=True)
+            (place / path).write_bytes(data)
+        offer = index.offers[version]
+        note = {"wheel": name, "sha256": {**offer.wheels, **offer.sdist}[name], "files": hashes}
+        (place / NOTE).write_text(json.dumps(note, indent=1) + "\n")
+        final = stock.folder / str(version)
+        shutil.rmtree(final, ignore_errors=True)
+        place.rename(final)

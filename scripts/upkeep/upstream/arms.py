@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 FIX = "TestDormantChains"  # the class of the exported tests that show the fix
 PROVIDER = "a real HTTP server on loopback, not a paid one: replace both runs by yours before you send this"
-_REPORTER = ("-p", "submission.outcomes")
+_REPORTER = ("-p", "upkeep.upstream.outcomes")
 
 
 def run_tests(environment: Environment, tests: Path, *, patched: bool) -> dict[str, str]:

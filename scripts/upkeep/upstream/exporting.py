@@ -1,108 +1,140 @@
-"""Write the folder that a submitter takes to upstream."""
+"""Write the folder that a submitter takes to upstream: commits as mail, and the words that go with them."""
 
 from __future__ import annotations
 
 import re
+import shutil
+import tempfile
+from email import message_from_bytes
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from litellm_patch.commands.wheel import index_option
-from litellm_patch.errors import LedgerError
+from litellm_patch.commands.given import index_option
+from litellm_patch.errors import PatchError
 from litellm_patch.output import say
 from litellm_patch.patching.files import write_whole
-from litellm_patch.patching.ledger import bundled_folder, load_ledger
-from litellm_patch.wheels.stock import Stock
+from litellm_patch.patching.ledger import bundled_folder
 from upkeep.errors import ExportFolderError
-from upkeep.releases.surroundings import cache_option, fetch_stock, patches_option, surroundings
-from upkeep.upstream.mailbox import moved_diffs, new_file, write_mail
+from upkeep.releases.surroundings import cache_option, patches_option, surroundings
+from upkeep.upstream.kits import RUST, find_kits
+from upkeep.upstream.tree import git
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from litellm_patch.patching.ledger import Release
     from upkeep.releases.surroundings import Surroundings
+    from upkeep.upstream.kits import Kit
 
-MATERIAL = "upstream"  # beside the ledger: the message, the tests, the pull request and its proof
+SPLIT = "as-two"
+"""Where the same change lies once more, as one commit for each of the two problems."""
+_OURS = re.compile(rf"[\w.]+/(({SPLIT}/)?000[12]-[\w-]+\.patch|PULL_REQUEST\.md|prove_fix\.py)")
+_MAIL = ("--zero-commit", "--no-signature", "--full-index", "--stat=100", "--no-numbered", "--quiet")
 
 
 def export(folder: Path, place: Path, around: Surroundings) -> list[Path]:
-    """Write the newest release's patch as upstream takes it: a mailbox with tests, a pull request, and its proof.
+    """Write each pull request as upstream takes it: commits as mail, the text, and the proof.
 
     Args:
         folder: The patches folder, with `upstream/` in it.
         place: Where to write; a new folder, or one that holds an earlier export and nothing else.
-        around: Cache and index, for the stock files of the release.
+        around: Cache and index, for the stock files.
 
     Returns:
-        The files, all of them written anew, with the same bytes for the same patch.
+        The files, all of them written anew, with the same bytes for the same patches. Those of a release are in a
+        folder that is called after it.
 
     Raises:
         ExportFolderError: The place holds something else.
-        LedgerError: The patches folder has nothing for upstream.
-        LitellmPatchError: The stock files cannot be had, or the patch does not fit them.
+        LitellmPatchError: There is nothing for upstream, stock files cannot be had, or a patch does not fit them.
+        SubmissionError: A part of a kit does not fit the rest of it.
         OSError: A file cannot be read or written.
     """
-    release = load_ledger(folder).in_place[-1]
-    material = folder / MATERIAL
-    if not material.is_dir():
-        raise LedgerError(f"{folder} has no folder {MATERIAL}", "take the patches folder of a clone")
-    message = (material / "message.txt").read_text(encoding="utf-8")
-    files = {
-        f"0001-{_slug(message.partition(chr(10))[0])}.patch": write_mail(
-            release.patch.read_bytes(), message, [_change(release, around), *_tests(material)]
-        ),
-        "PULL_REQUEST.md": _pull_request(material, release).encode(),
-        "prove_fix.py": (material / "prove_fix.py").read_bytes(),
-    }
-    _refuse_others(place, files)
-    place.mkdir(parents=True, exist_ok=True)
+    files: dict[str, bytes] = {}
+    for kit in find_kits(folder):
+        made = {
+            **_mails(kit, around),
+            "PULL_REQUEST.md": pull_request(kit).encode(),
+            "prove_fix.py": (kit.material / "prove_fix.py").read_bytes(),
+        }
+        files |= {f"{kit.release.version}/{name}": data for name, data in made.items()}
+    _clear(place)
     for name, data in files.items():
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
         write_whole(place / name, data)
     return [place / name for name in files]
 
 
-def _change(release: Release, around: Surroundings) -> bytes:
-    """Give the diffs of the package's own files, in this release."""
-    patches = release.read_patch()
-    stock = Stock(around.cache, frozenset(patches))
-    fetch_stock(stock, {release.version: release.wheels}, around)
-    have = stock.read(release.version, release.wheels) or {}
-    offsets = {image.path: image.offsets for image in release.files}
-    images = {path: (have[path], patches[path].apply(have[path], offsets[path])) for path in patches}
-    return moved_diffs(release.patch.read_bytes(), images, offsets)
+def pull_request(kit: Kit) -> str:
+    """Give the text of a pull request, with what was measured in it."""
+    text = kit.text.read_text(encoding="utf-8")
+    for path in (kit.material / "measured").glob("*.md"):
+        text = text.replace(f"{{{path.stem}}}", path.read_text(encoding="utf-8").strip())
+    return text.replace("{release}", str(kit.release.version))
 
 
-def _tests(material: Path) -> list[bytes]:
-    """Give the diffs that add the tests, in the order of their paths."""
-    paths = sorted((material / "tests").rglob("*.py"))
-    return [new_file(path.relative_to(material).as_posix(), path.read_bytes()) for path in paths]
+def _changed(kit: Kit, stock: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Give the files that the release's patch changes, and those that the kit adds; without what goes on top."""
+    patches = kit.release.read_patch()
+    after = {file.path: patches[file.path].apply(stock.get(file.path, b""), file.offsets) for file in kit.release.files}
+    return {**after, **kit.tests}
 
 
-def _pull_request(material: Path, release: Release) -> str:
-    """Fill in what was measured."""
-    text = (material / "PULL_REQUEST.md").read_text(encoding="utf-8")
-    for name in ("provider", "before", "after", "tests"):
-        text = text.replace(f"{{{name}}}", (material / "measured" / f"{name}.md").read_text(encoding="utf-8").strip())
-    return text.replace("{release}", str(release.version))
+def _mails(kit: Kit, around: Surroundings) -> dict[str, bytes]:
+    """Commit the change in a repository of its own, whole and in its parts, and give each commit as mail."""
+    stock = kit.stock(around)
+    date = message_from_bytes(kit.release.patch.read_bytes())["Date"]
+    if not date:
+        raise PatchError(f"{kit.release.patch.name} has no Date, as git format-patch writes it", "write it with git")
+    with tempfile.TemporaryDirectory(prefix="litellm-upstream-") as scratch:
+        repository, mails = Path(scratch, "tree"), Path(scratch, "mails")
+        repository.mkdir()
+        git(repository, "init", "--quiet", "--initial-branch=whole")
+        _write(repository, {path: stock[path] for path in kit.touched() if path in stock})
+        git(repository, "add", "--all")
+        _commit(repository, "stock", date)
+        _write(repository, _changed(kit, stock))
+        for path in kit.additions:
+            git(repository, "apply", path.resolve())
+        git(repository, "add", "--all")
+        _commit(repository, (kit.material / "message.txt").read_text(encoding="utf-8"), date)
+        git(repository, "format-patch", "-1", *_MAIL, "--output-directory", mails)
+        if kit.second:
+            _as_two(repository, kit, kit.second, date)
+            git(repository, "format-patch", "-2", *_MAIL, "--output-directory", mails / SPLIT)
+        return {path.relative_to(mails).as_posix(): path.read_bytes() for path in sorted(mails.rglob("*.patch"))}
 
 
-def _refuse_others(place: Path, files: Mapping[str, bytes]) -> None:
-    """Refuse a place that holds what no export wrote."""
+def _as_two(repository: Path, kit: Kit, second: Path, date: str) -> None:
+    """Commit the same change on another branch in two parts: the first is the whole without the second."""
+    git(repository, "checkout", "--quiet", "-b", "parts")
+    git(repository, "apply", "--index", "--reverse", second.resolve())
+    git(repository, "reset", "--quiet", "--soft", "HEAD~1")
+    for words in ("teams.txt", "aliases.txt"):
+        _commit(repository, (kit.material / RUST / words).read_text(encoding="utf-8"), date)
+        git(repository, "read-tree", "whole")
+
+
+def _write(repository: Path, files: Mapping[str, bytes]) -> None:
+    for path, data in files.items():
+        (repository / path).parent.mkdir(parents=True, exist_ok=True)
+        (repository / path).write_bytes(data)
+
+
+def _commit(repository: Path, message: str, date: str) -> None:
+    git(repository, "commit", "--quiet", f"--date={date}", f"--message={message}")
+
+
+def _clear(place: Path) -> None:
+    """Remove an earlier export; refuse a place that holds what no export wrote."""
     if place.exists() and not place.is_dir():
-        raise ExportFolderError(f"{place} is no folder", "name a new folder")
-    strange = sorted(
-        path.name
-        for path in (place.iterdir() if place.is_dir() else ())
-        if path.name not in files and not re.fullmatch(r"0001-[\w-]+\.patch", path.name)
-    )
+        raise ExportFolderError(f"{place} is not a folder", "name a new folder")
+    files = [path.relative_to(place).as_posix() for path in place.rglob("*") if not path.is_dir()]
+    strange = sorted(path for path in files if not _OURS.fullmatch(path))
     if strange:
         raise ExportFolderError(f"{place} holds {', '.join(strange[:3])}, which no export wrote", "name a new folder")
-
-
-def _slug(subject: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", subject.lower()).strip("-")[:52].rstrip("-")
+    shutil.rmtree(place, ignore_errors=True)
 
 
 @click.command("export")
@@ -111,10 +143,11 @@ def _slug(subject: str) -> str:
 @cache_option
 @index_option
 def command(place: Path, patches: Path | None, cache: Path | None, index_url: str | None) -> None:
-    """Write the patch as upstream takes it, into FOLDER.
+    """Write the patches as upstream takes them, into FOLDER.
 
-    A mailbox for `git am` with one commit, the change and its tests; the text of the pull request; and the script that
-    proves the fix with a key of your own. The same patch gives the same bytes.
+    For the newest release, and for the newest of each older line that still gets releases: a mailbox for `git am` with
+    one commit, the change and its tests; the text of the pull request; and the script that proves the fix with a key of
+    your own. The same patches give the same bytes.
     """
     folder = patches or bundled_folder()
     with surroundings(folder, cache, index_url) as around:

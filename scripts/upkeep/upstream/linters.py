@@ -10,7 +10,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from upkeep.upstream.tree import SubmissionError, run
+from upkeep.upstream.tree import SubmissionError, refuse_new, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -50,7 +50,7 @@ def check_lint(stock: Path, patched: Path, package: Sequence[str], tests: Sequen
     """
     run(_BIN / "ruff", "check", *_RUFF, *_ASKED, *package, *tests, cwd=patched)
     old, new = (_strict_findings(tree, package) for tree in (stock, patched))
-    _refuse_new("ruff, strict rules", old, new)
+    refuse_new("ruff, strict rules", old, new)
 
 
 def check_types(stock: Path, patched: Path, files: Sequence[str], python: Path) -> str:
@@ -71,7 +71,7 @@ def check_types(stock: Path, patched: Path, files: Sequence[str], python: Path) 
     counts = []
     for name, check in (("basedpyright", _basedpyright), ("mypy", _mypy)):
         old, new = (check(tree, files, python) for tree in (stock, patched))
-        _refuse_new(name, old, new)
+        refuse_new(name, old, new)
         counts.append(f"{name} {sum(old.values())} errors before and {sum(new.values())} after")
     return ", ".join(counts)
 
@@ -111,9 +111,3 @@ def _said(command: Sequence[str | Path], cwd: Path, allowed: Iterable[int]) -> s
     if done.returncode not in allowed:
         raise SubmissionError(f"{command[0]} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
     return done.stdout
-
-
-def _refuse_new(name: str, old: Counter[str], new: Counter[str]) -> None:
-    more = [f"{finding} ({count} more)" for finding, count in (new - old).items()]
-    if more:
-        raise SubmissionError(f"{name} finds in the patched files what it does not find in stock:\n" + "\n".join(more))
