@@ -22,6 +22,7 @@ from tests.patching.factory import (
     PATCHED,
     ROUTER,
     STOCK,
+    VERSION,
     Installation,
     fix_upstream,
     write_install,
