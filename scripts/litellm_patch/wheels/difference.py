@@ -24,16 +24,10 @@ if TYPE_CHECKING:
 def stock_files(
     release: Release, wheel: Path | None, cache: Path, index: Index | None = None
 ) -> Mapping[str, bytes] | None:
-    """Get the stock files of a release.
-
-    Args:
-        release: The release.
-        wheel: A wheel of it; without one, the cache is looked into.
-        cache: The folder of stock files that the verbs of `releases` keep.
-        index: What to ask if the cache lacks them; None to ask nothing.
+    """Get the stock files that the patch touches: from a wheel, a maintainer's cache, or an index if one is given.
 
     Returns:
-        The content of each file that the patch touches; None if they are not at hand.
+        The content of each file; None if they are not at hand.
 
     Raises:
         WheelError: The wheel is not one of the ledger's, or cannot be fetched.
