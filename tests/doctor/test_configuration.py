@@ -242,6 +242,7 @@ SHAPED = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=120, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
 @given(raw=ANYTHING | SHAPED)
 def test_any_configuration_is_judged_or_refused(clinic: Clinic, raw: Any) -> None:

@@ -71,7 +71,27 @@ def test_what_would_have_served(clinic: Clinic) -> None:
     assert served[2] == [], "it has a chain of its own on stock too"
     said = clinic.run(clinic.path, "--log", "-", stdin=text.encode()).stdout
     assert f"{ACME_1} -> backup (fallbacks, for team acme)" in said
-    assert said.splitlines()[-1] == "4 failed lookup(s) in 6 line(s)"
+    assert said.splitlines()[-1] == "4 failed lookup(s) in 6 line(s), counted by line: one request can be several"
+
+
+def test_lines_of_one_request_count_once(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lines(number: int) -> list[str]:
+        name = f"0f5e8a1c-{number}"
+        return [
+            json.dumps({"message": LADDER.format("gpt-4.1"), "litellm_call_id": name}),
+            f"x-litellm-call-id: {name} {NEW.format('gpt-4.1')}",
+            f"request_id={name} {NEW.format('gpt-4.1')}",
+        ]
+
+    text = "\n".join([*lines(1), *lines(2), NEW.format("gpt-4.1"), *lines(1)])
+    answer = clinic.json(9, "--log", "-", stdin=text.encode())
+    assert (answer["lines"], answer["errors"], answer["by_request"]) == (10, 3, 2)
+    last = clinic.run(clinic.path, "--log", "-", stdin=text.encode()).stdout.splitlines()[-1]
+    assert last == "3 failed lookup(s) in 10 line(s), counted by request but for 1 without a request's id"
+    last = clinic.run(clinic.path, "--log", "-", stdin="\n".join(lines(1)).encode()).stdout.splitlines()[-1]
+    assert last == "1 failed lookup(s) in 3 line(s), counted by request"
+    monkeypatch.setattr(logs, "MOST_GROUPS", 1)
+    assert len(read_log(io.BytesIO(text.encode())).seen) == 1
 
 
 def test_a_log_alone_is_counted(clinic: Clinic) -> None:
@@ -100,6 +120,7 @@ def test_callers_who_make_up_names(monkeypatch: pytest.MonkeyPatch, clinic: Clin
     assert "1 of model groups beyond the first 2" in clinic.run("--log", "-", stdin=text.encode()).stdout
 
 
+@pytest.mark.slow
 def test_a_large_log_streams() -> None:
     class Log(io.RawIOBase):
         left = 100_000

@@ -171,6 +171,7 @@ JSON: st.SearchStrategy[Any] = st.recursive(
 SHAPED = st.dictionaries(st.sampled_from(NAMES[-5:]), st.lists(st.dictionaries(st.sampled_from(["x", "*"]), JSON)))
 
 
+@pytest.mark.slow
 @settings(max_examples=150, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck))
 @given(body=JSON, models=JSON, router=JSON | SHAPED, name=st.just("gpt-4o") | JSON)
 def test_any_answers_are_judged_or_refused(clinic: Clinic, body: Any, models: Any, router: Any, name: Any) -> None:

@@ -123,6 +123,7 @@ def _type(command: str, workdir: Path, code: int | None = None) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_five_minutes(tmp_path: Path) -> None:
     """On the real LiteLLM, whose Router is asked; the chain that is a typing error stays dead."""
     create(tmp_path / ".venv", find_release(RELEASE))
@@ -136,6 +137,7 @@ def test_five_minutes(tmp_path: Path) -> None:
     assert "the real Router agrees with the doctor" in said[4]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     sys.platform != "linux" or os.uname().machine != "x86_64", reason="one command names a wheel for it"
 )
@@ -146,6 +148,7 @@ def test_an_operator_s_commands_in_their_order(workdir: Path) -> None:
     assert (workdir / "pip" / "bin" / "litellm-patch").is_file()
 
 
+@pytest.mark.slow
 def test_the_commands_of_the_optional_patch(workdir: Path) -> None:
     _type("pip install '.[wheel]'", workdir)  # as the page of wheels says
 
@@ -156,6 +159,7 @@ def test_the_commands_of_the_optional_patch(workdir: Path) -> None:
     assert list(workdir.rglob(f"litellm-{RELEASE}+fallbacknames.{REVISION}.matching-*.whl"))
 
 
+@pytest.mark.slow
 def test_the_command_that_shows_a_difference(workdir: Path) -> None:
     ((_, show),) = DIFFERENCE
     (wheel,) = workdir.glob(f"litellm-{RELEASE}-*.whl")

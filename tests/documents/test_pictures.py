@@ -26,6 +26,7 @@ def texts(picture: str) -> list[list[str]]:
     return [html.unescape(text).split() for text in re.findall(r"<text [^>]*>(.*?)</text>", picture)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("path", "draw"), DRAWINGS.items(), ids=lambda part: getattr(part, "name", ""))
 def test_a_picture_is_fresh(path: Path, draw: Callable[[], str]) -> None:
     """The demo is run for its picture: the very command that the picture shows."""

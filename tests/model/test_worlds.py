@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from tests.model.releases import ABLE, PLAIN
 from tests.names.labels import labels, possible
 from tests.names.worlds import World, worlds
+
+pytestmark = pytest.mark.slow
 
 
 def test_every_branch_is_reached() -> None:

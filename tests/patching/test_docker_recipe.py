@@ -24,6 +24,8 @@ from litellm_patch.patching.judging import State
 from litellm_patch.patching.ledger import LEDGER_NAME, bundled_folder, load_ledger
 from litellm_patch.wheels.wheel import REVISION
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGE = (ROOT / "docs" / "wheels-and-images.md").read_text(encoding="utf-8")
@@ -45,7 +47,7 @@ def make_image(folder: Path, *options: str, litellm: bool = True) -> Path:
     return folder
 
 
-def build(image: Path, line: tuple[str, str, str], context: Path, **settings: str) -> str:
+def build(image: Path, line: tuple[str, str, str], context: Path, *, works: bool = True, **settings: str) -> str:
     """Run a line in an image, and give what it prints."""
     source, target, command = line
     path = str(image / "bin")
@@ -62,7 +64,7 @@ def build(image: Path, line: tuple[str, str, str], context: Path, **settings: st
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stdout
+    assert (done.returncode == 0) == works, done.stdout
     assert list(app.iterdir()) == []
     return done.stdout
 
@@ -122,6 +124,22 @@ def test_the_tool_patches_an_image(context: Path, tmp_path: Path, *, pip: bool) 
     report = status(image, load_ledger(bundled_folder()))
     assert (str(report.target.version), report.state) == (RELEASE, State.APPLIED)
     assert files(image) == before
+
+
+def test_an_inner_command_that_fails_stops_the_build(context: Path, tmp_path: Path) -> None:
+    """Not even where what it printed names a litellm is that one patched."""
+    image = make_image(tmp_path / "image")
+    python = image / "bin" / "python"
+    real = python.resolve()
+    python.unlink()
+    python.write_text(f'#!/bin/sh\n[ "$1" = -c ] && "{real}" "$@" && exit 3\nexec "{real}" "$@"\n', encoding="utf-8")
+    python.chmod(0o755)
+    source, target, command = RUNS[0]
+    spoiled = command.replace('print(sysconfig.get_path("purelib"))', f'print("{image}")')
+    assert spoiled != command
+    said = build(image, (source, target, spoiled), context, works=False, PYTHONDONTWRITEBYTECODE="1")
+    assert "patched" not in said
+    assert status(image, load_ledger(bundled_folder())).state is State.CLEAN
 
 
 def test_pip_takes_the_patched_wheel(context: Path, tmp_path: Path) -> None:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -17,6 +21,7 @@ from tests.patching.crash import forking
 from tests.patching.factory import PATCHED, ROUTER, STOCK, VERSION, Installation, make_world, snapshot, write_install
 
 TAG = "Signature: 8a477f597d28d172789f06886806bc55\n"
+ROOT = Path(__file__).parents[2]
 SITE = Path("lib", "python3.12", "site-packages")
 
 
@@ -254,3 +259,45 @@ def test_the_litellm_executable_is_a_target(world: Installation, first: str) -> 
     assert world.router.read_bytes() == PATCHED[ROUTER]
     (folder / "litellm").write_text("#!/bin/sh\nrm -rf /\n")
     assert "is not a folder" in world.expect(1, "apply", folder / "litellm")
+
+
+def test_apply_ends_with_the_chains_that_start_to_fire(world: Installation) -> None:
+    config = world.root / "config.yaml"
+    given = ("--config", str(config))
+    info = {"team_id": "acme", "team_public_model_name": "gpt-4.1"}
+    chains = [{"model_name_acme_1": ["backup"]}, {"backup": ["gpt-4.1"]}, {"typo": ["backup"]}]
+    models = [{"model_name": "model_name_acme_1", "model_info": info}, {"model_name": "backup"}]
+    config.write_text(json.dumps({"model_list": models, "router_settings": {"fallbacks": chains}}), encoding="utf-8")
+    said = "starts to fire: model_name_acme_1 -> backup (fallbacks)"
+    dry = world.run("apply", None, *given, "--dry-run").stdout.splitlines()
+    assert [line for line in dry if line.startswith("starts")] == [said]
+    assert world.run("apply", None, "--config", str(world.root / "none.yaml")).exit_code == 1
+    answer = json.loads(world.run("apply", None, *given, "--json").stdout)
+    assert answer["starts"] == ["model_name_acme_1 -> backup (fallbacks)"]
+    assert world.run("apply", None, *given).stdout.splitlines()[-1].endswith("no chain of the configuration")
+    config.write_text("x: [", encoding="utf-8")
+    world.expect(0, "revert")
+    before = snapshot(world.root)
+    assert world.run("apply", None, *given).exit_code == 1
+    assert snapshot(world.root) == before
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
+def test_completion_in_bash(tmp_path: Path) -> None:
+    (command,) = re.findall(r"(?m)^(eval .*COMPLETE.*)$", (ROOT / "docs" / "install.md").read_text(encoding="utf-8"))
+    tool = tmp_path / "litellm-patch"
+    tool.write_text(
+        f'#!{sys.executable}\nfrom litellm_patch.cli import main\nmain(prog_name="litellm-patch")\n', encoding="utf-8"
+    )
+    tool.chmod(0o755)
+    ask = f"{command}\nCOMP_WORDS=(litellm-patch %s)\nCOMP_CWORD=1\n_litellm_patch_completion litellm-patch\n"
+    ask += 'echo "${COMPREPLY[@]}"'
+    for word, answer in (("st", "status"), ("do", "doctor")):
+        done = subprocess.run(  # noqa: S603 - the page's own line
+            [shutil.which("bash") or "", "-c", ask % word],
+            env={**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout.strip() == answer

@@ -18,6 +18,8 @@ from tests.patching.fake_index import make_wheel
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 NEWER = "1.84.0"
 
 

@@ -8,6 +8,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, event, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
@@ -28,6 +29,8 @@ from tests.patching.factory import (
     write_ledger,
 )
 from upkeep.releases.writing import save_ledger
+
+pytestmark = pytest.mark.slow
 
 NEXT_STOCK = STOCK | {ROUTER: b"import next\n" + STOCK[ROUTER]}
 NEXT_PATCHED = {ROUTER: b"import next\n" + PATCHED[ROUTER], HANDLER: PATCHED[HANDLER]}

@@ -169,7 +169,7 @@ def test_a_file_does_not_change_hands(shared: Installation, forks: CrashingForks
 
 @linux
 def test_a_full_output_does_not_change_what_was_done(world: Installation) -> None:
-    lost = "standard output took not all of the answer: No space left on device; the exit code is right"
+    lost = "standard output was cut short: No space left on device; the exit code is still right"
     with Path("/dev/full").open("w", encoding="utf-8") as full:
         for verb, code in (("status", 3), ("apply", 0), ("apply", 0), ("status", 1), ("revert", 0)):
             done = run(world, verb, world.env, stdout=full)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import errno
+import hashlib
 import io
+import json
 import os
 import subprocess
 import sys
@@ -210,6 +212,15 @@ def test_a_second_time_changes_nothing(shop: Shop) -> None:
     shop.expect(0, shop.stock)
     node = shop.made.stat().st_ino
     assert shop.expect(0, shop.stock) == f"already exists, byte for byte: {shop.made}\n"
+    answer = json.loads(shop.expect(0, shop.stock, "--json"))
+    assert answer == {
+        "wheel": str(shop.made),
+        "sha256": hashlib.sha256(shop.made.read_bytes()).hexdigest(),
+        "written": False,
+        "found": f"already exists, byte for byte: {shop.made}",
+        "exit_code": 0,
+    }
+    assert shop.expect(0, shop.stock, "--quiet") == ""
     assert shop.made.stat().st_ino == node
 
 

@@ -54,7 +54,7 @@ class Case:
         model: the name that the caller sends.
         key: the caller's key.
         body: what else goes into the body.
-        target: for a mended case, the name that the chain goes to.
+        target: for a mended case and one in vain, the name that the chain goes to.
         place: for a mended case, the place at the provider that it stands for.
         unchanged: for an unchanged one, the status and the places called.
         in_vain: for one in vain, the status on stock and on patched.
@@ -163,6 +163,7 @@ CASES = (
         CHAT,
         "down",
         "sk-master",
+        target="model_name_alpha_backup",
         in_vain=(500, 429),
         since=ADMINS_BY_FIRST_NAME,
     ),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -9,6 +11,7 @@ import click
 from litellm_patch.commands.given import GivenPath, index_option
 from litellm_patch.commands.targets import change_options, describe_change, for_each, with_option
 from litellm_patch.errors import MergeConflictError, WheelError
+from litellm_patch.model.names import Rules
 from litellm_patch.output import say_all
 from litellm_patch.patching.apply import apply
 from litellm_patch.patching.ledger import bundled_folder, load_ledger
@@ -17,8 +20,10 @@ from litellm_patch.wheels.index import Index
 from litellm_patch.wheels.stock import default_cache
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
+
+    from packaging.version import Version
 
     from litellm_patch.commands.targets import Finding
     from litellm_patch.patching.ledger import Release
@@ -29,6 +34,9 @@ _WORDS = ("patched", "would be patched", "already applied")
 @click.command("apply")
 @change_options
 @with_option
+@click.option(
+    "--config", type=GivenPath(), metavar="FILE", help="End with the chains of this config.yaml that start to fire."
+)
 @click.option("--merge", is_flag=True, help="Merge the patch into edited files, if each hunk lands where it belongs.")
 @click.option(
     "--stock",
@@ -45,6 +53,7 @@ def command(  # noqa: PLR0913 - one argument an option
     targets: tuple[Path, ...],
     *,
     option: str | None,
+    config: Path | None,
     wheel: Path | None,
     index_url: str | None,
     merge: bool,
@@ -57,6 +66,7 @@ def command(  # noqa: PLR0913 - one argument an option
     folder = ctx.obj or bundled_folder()
     ledger = load_ledger(folder)
     index = Index(index_url)
+    chains = _chains_of(config) if config else None
 
     def stock(release: Release) -> Mapping[str, bytes]:
         try:
@@ -70,6 +80,31 @@ def command(  # noqa: PLR0913 - one argument an option
         except MergeConflictError as error:
             say_all(error.lines)
             raise
-        return describe_change(change, _WORDS, "applied", dry=dry_run)
+        found = describe_change(change, _WORDS, "applied", dry=dry_run)
+        if chains is None:
+            return found
+        starting = chains(ledger.find(change.target.version).version) if change.paths else []
+        lines = (f"starts to fire: {chain}" for chain in starting or ["no chain of the configuration"])
+        return replace(found, lines=(*found.lines, *lines), data={**found.data, "starts": starting})
 
     for_each(ctx, targets, patch, **how)
+
+
+def _chains_of(config: Path) -> Callable[[Version], list[str]]:
+    """Read a configuration, and tell by release which of its chains only the patch lets fire, for some or for all."""
+    from litellm_patch.doctor.configuration import read_configuration  # noqa: PLC0415 - the doctor takes a while
+    from litellm_patch.doctor.judging import judge  # noqa: PLC0415
+    from litellm_patch.doctor.reporting import ProxyConfig  # noqa: PLC0415
+    from litellm_patch.doctor.settings import read_settings  # noqa: PLC0415
+
+    settings = read_settings(read_configuration(config)[0], os.environ)
+
+    def starting(version: Version) -> list[str]:
+        judgements = judge(settings, ProxyConfig(settings, version, Rules.UPSTREAM).release)
+        return [
+            f"{found.key} -> {', '.join(target.name for target in found.targets)} ({found.kind.value})"
+            for found in judgements
+            if found.dead(Rules.UPSTREAM) and not found.dead(Rules.CONTRACT)
+        ]
+
+    return starting

@@ -71,6 +71,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Start a real Router of the litellm in TARGET, with mock providers, and compare.",
 )
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors: the exit code tells.")
 @click.option(
     "--html",
     "page",
@@ -95,6 +96,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     patched: bool,
     admin: bool,
     verified: bool,
+    quiet: bool,
     as_json: bool,
 ) -> None:
     """Tell which fallback chains of a LiteLLM proxy fire, and which never do.
@@ -135,7 +137,9 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     code = VerificationError.exit_code if disagreements else DEAD if answer.dead else 0
     if page is not None:
         _write_page(page, chain_page(answer.make_data(), config.name if config else "a running proxy"))
-    if as_json:
+    if quiet:
+        pass
+    elif as_json:
         say_json(answer.make_data() | {"exit_code": code})
     else:
         _print(answer)

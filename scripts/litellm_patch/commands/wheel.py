@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import click
@@ -10,7 +11,7 @@ from packaging.version import InvalidVersion, Version
 from litellm_patch.building.wheel import How, build_wheels, default_folder
 from litellm_patch.commands.given import GivenPath, Replacement, index_option
 from litellm_patch.commands.targets import with_option
-from litellm_patch.output import say, say_all
+from litellm_patch.output import say, say_all, say_json
 from litellm_patch.patching.ledger import bundled_folder, load_ledger
 from litellm_patch.wheels.difference import compare_wheels
 from litellm_patch.wheels.index import Index
@@ -57,6 +58,8 @@ if TYPE_CHECKING:
     help="Make nothing; show how the patched WHEEL differs from this stock one.",
 )
 @click.option("--force", is_flag=True, help="Replace a file that already exists with different content.")
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: one object a wheel, on a line each.")
 @with_option
 @index_option
 @click.pass_obj
@@ -74,6 +77,8 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     offline: bool,
     portable: bool,
     force: bool,
+    quiet: bool,
+    as_json: bool,
 ) -> None:
     """Make the patched wheel of RELEASE, or from the stock WHEEL.
 
@@ -97,6 +102,11 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
             wheels = make_wheels(what, ledger, index, platform, option)
         for name, wheel in wheels:
             written = put_wheel(output / name, wheel, force=force)
-            say(f"{'written' if written else 'already exists, byte for byte'}: {output / name}")
+            found = f"{'written' if written else 'already exists, byte for byte'}: {output / name}"
+            if as_json and not quiet:
+                told = {"wheel": str(output / name), "sha256": sha256(wheel).hexdigest(), "written": written}
+                say_json({**told, "found": found, "exit_code": 0})
+            elif not quiet:
+                say(found)
     except InvalidVersion as error:
         raise click.BadParameter(f"{what!r} is neither a release nor the path of a .whl file") from error

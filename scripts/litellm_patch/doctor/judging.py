@@ -213,7 +213,9 @@ class _Judge:
         if first != index:
             return f"entry {first + 1} has the same key and comes first"
         if key_kind is KeyKind.WILDCARD:
-            return "a wildcard group is no key for the names it serves; write one entry for each name, or '*'"
+            return (
+                "a wildcard group is not looked up for the names that it serves; write one entry for each name, or '*'"
+            )
         if key_kind in {KeyKind.UNKNOWN, KeyKind.PREFIXED}:
             near = self.names.nearest(key)
             return f"no request has this name{f'; did you mean {near}?' if near else ''}"

@@ -46,6 +46,7 @@ SIGNATURES = {
 }  # fmt: skip
 """The releases that say so, and what they say."""
 
+_ID = re.compile(r"(?:litellm_call_id|call[-_]id|request[-_]id|trace_id)\W{1,6}([\w-]{8,64})", re.IGNORECASE)
 _CLUES = (b"model group", b"Model Group", b"model_group", b"lookup_groups")
 _HALF = re.compile(r"Received Model Group=[^\n]*$")
 
@@ -60,6 +61,7 @@ class Tally:
         groups: the errors by model group, as the caller sent it.
         wordings: the errors by the releases that word them so.
         others: errors of model groups beyond those that are told apart.
+        by_request: how many of the errors have a request's id, by which they are counted once a request.
     """
 
     lines: int = 0
@@ -67,6 +69,8 @@ class Tally:
     groups: Counter[str] = field(default_factory=Counter)
     wordings: Counter[str] = field(default_factory=Counter)
     others: int = 0
+    by_request: int = 0
+    seen: dict[tuple[str, str], None] = field(default_factory=dict)  # the last ids, each with its model group
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,7 @@ class Rescue:
 
 
 def read_log(stream: BinaryIO) -> Tally:
-    """Count the failed lookups in a log, gzip and zstd too, by line; an error that it repeats counts each time."""
+    """Count the failed lookups in a log, gzip and zstd too: by request where a line has its id, else by line."""
     tally = Tally()
     half = ""  # the older wording has a line's end inside
     for line in _lines(_unpacked(stream)):
@@ -130,7 +134,15 @@ def _count(text: str, tally: Tally) -> None:
         for match in signature.finditer(text):
             # of several names the last is the one that the caller sent
             found.setdefault(match["name"].rpartition(" -> ")[2], wording)
+    request = _ID.search(text)
     for name, wording in found.items():
+        if request and (request[1], name) in tally.seen:
+            continue
+        if request:
+            tally.by_request += 1
+            tally.seen[request[1], name] = None
+            if len(tally.seen) > MOST_GROUPS:
+                del tally.seen[next(iter(tally.seen))]
         tally.wordings[wording] += 1
         if name in tally.groups or len(tally.groups) < MOST_GROUPS:
             tally.groups[name] += 1

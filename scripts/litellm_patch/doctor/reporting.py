@@ -134,13 +134,19 @@ def report_log(proxy: ProxyConfig | None, tally: Tally) -> Answer:
     """Say what a log holds and, if the configuration is known, which chain would have helped."""
     release = proxy.release if proxy else None
     helpers = {name: rescues(proxy.settings, release, name) if proxy and release else () for name in tally.groups}
-    end = f"{tally.groups.total() + tally.others} failed lookup(s) in {tally.lines} line(s)"
+    errors = tally.groups.total() + tally.others
+    end = f"{errors} failed lookup(s) in {tally.lines} line(s)"
+    if errors:
+        end += ", counted by request" if tally.by_request else ", counted by line: one request can be several"
+    if 0 < tally.by_request < errors:
+        end += f" but for {errors - tally.by_request} without a request's id"
     end += f", {tally.broken} of them broken and skipped" if tally.broken else ""
     end += f", {tally.others} of model groups beyond the first {len(tally.groups)}" if tally.others else ""
     data = {
         "lines": tally.lines,
         "broken": tally.broken,
-        "errors": tally.groups.total() + tally.others,
+        "errors": errors,
+        "by_request": tally.by_request,
         "others": tally.others,
         "wordings": dict(tally.wordings),
         "groups": [

@@ -192,7 +192,7 @@ def _parts(source: bytes, which: str) -> dict[str, list[_Part]]:
             if which == "patched":
                 compile(tree, "litellm", "exec", dont_inherit=True)
     except (SyntaxError, ValueError) as error:
-        raise PatchError(f"the {which} file is not Python 3.10: {error}", "mend the patch") from error
+        raise PatchError(f"the {which} file is not Python 3.10: {error}", "fix the patch") from error
     parts: dict[str, list[_Part]] = {}
     _collect(tree, "", source.splitlines(keepends=True), parts)  # at a lone CR too, as Python counts lines
     return parts

@@ -120,7 +120,7 @@ def matchers(sources: Mapping[str, str], cache: Path | None = None) -> Iterator[
         command = [toolchain.cargo, "build", "--release", "--locked", "--quiet", f"--target-dir={target}"]
         built = subprocess.run(command, cwd=crate, capture_output=True, text=True, check=False)  # noqa: S603
         if built.returncode:
-            raise BuildError(f"the matchers do not compile: {built.stderr.strip()[:200]}", "mend the optional patch")
+            raise BuildError(f"the matchers do not compile: {built.stderr.strip()[:200]}", "fix the optional patch")
         program = Path(shutil.copy(target / "release" / "matchers", scratch))
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
         with subprocess.Popen([program], **pipes) as process:  # type: ignore[call-overload]  # noqa: S603

@@ -195,7 +195,7 @@ def _finish(task: Task, entry: Release, data: bytes | None) -> list[str]:
             work = _keep(task, ["an arm is not as it must be"], applied)
             raise ArmsError(
                 f"litellm {task.version} is not as it must be: {said}",
-                f"mend the files in {work.tree}, then port --continue; or port --abort",
+                f"fix the files in {work.tree}, then port --continue; or port --abort",
             )
         lines += said.splitlines()
     else:

@@ -60,7 +60,7 @@ def check_command(patches: Path | None, index_url: str | None, *, offline: bool,
         findings = check(folder, None if offline else around, complete=not known)
     say_all(findings)
     if findings:
-        raise CheckError(f"{len(findings)} finding(s)", "mend what they name, then run nox -s releases -- update")
+        raise CheckError(f"{len(findings)} finding(s)", "fix what they name, then run nox -s releases -- update")
     say(f"{folder / LEDGER_NAME} is right{'' if offline or known else ' and complete'}")
 
 

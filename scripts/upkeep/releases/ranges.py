@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from litellm_patch.wheels.stock import Stock
     from upkeep.releases.offers import Offer
 
-MEND = "mend the patch, or make a new one for this release"
+MEND = "fix the patch, or make a new one for this release"
 
 
 @dataclass(frozen=True)
