@@ -146,6 +146,6 @@ def test_pip_takes_the_patched_wheel(context: Path, tmp_path: Path) -> None:
     """Its dependencies are left out: what counts is which litellm is chosen."""
     image = make_image(tmp_path / "image", "--seed", litellm=False)
     settings = {"PIP_NO_INDEX": "1", "PIP_NO_DEPS": "1", "PIP_NO_COMPILE": "1", "PIP_CONFIG_FILE": os.devnull}
-    build(image, RUNS[1], context, HOME=str(tmp_path), **settings)
+    build(image, RUNS[1], context, works=True, HOME=str(tmp_path), **settings)
     report = status(image, load_ledger(bundled_folder()))
     assert (str(report.target.version), report.state) == (f"{RELEASE}+fallbacknames.{REVISION}", State.APPLIED)
