@@ -75,8 +75,9 @@ class Reached:
             failing = {d.id: failure for d in self.config.deployments}
             for reach in track(self.requests, f"{rules.value}: {kind.value}"):
                 walk = predict(first if reach.direct else walked, reach.request, self.release, rules, failing)
-                for number, lookup in enumerate(walk.lookups):
-                    if lookup.kind is kind and lookup.key is not None:
+                lookups = [lookup for lookup in walk.lookups if lookup.kind is kind]
+                for number, lookup in enumerate(lookups):
+                    if lookup.key is not None:
                         via = lookup.model if number else ""
                         found[kind, self.entry_of(kind, lookup.key)][
                             Reach(reach.model, reach.team_id, reach.admin, reach.direct, via) if via else reach
