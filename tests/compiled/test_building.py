@@ -137,9 +137,7 @@ def test_a_toolchain_that_does_not_work(release: Release, cache: Path, toolbox: 
 
 def test_a_crate_that_cargo_moves_is_noticed(release: Release, cache: Path, toolbox: Toolbox) -> None:
     toolbox.tell("moves")
-    with pytest.raises(
-        BuildError, match=r"other crates than upstream's lock file holds: serde 1\.0\.1 \(aa\); see why"
-    ):
+    with pytest.raises(BuildError, match=r"other crates than upstream's lock file has: serde 1\.0\.1 \(aa\); see why"):
         build(release, patched=False, cache=cache)
     assert not list(cache.glob("*/locks/*"))
     assert built_in(cache) == []

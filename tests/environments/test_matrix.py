@@ -97,7 +97,7 @@ def test_a_run_says_which_cells_are_wrong_and_goes_on(
     ran: list[str] = []
 
     def cell(
-        release: Release, _folder: Path, results: Path | None, arguments: tuple[str, ...], _arms: object
+        release: Release, _folder: Path, results: Path | None, arguments: tuple[str, ...], *_: object
     ) -> tuple[bool, str]:
         ran.append(str(release.version))
         assert (results, arguments) == (tmp_path, ())
@@ -117,7 +117,7 @@ def test_a_part_of_the_tests_is_no_result(ledger: Ledger, tmp_path: Path, monkey
     kept: list[Path | None] = []
 
     def cell(
-        _release: Release, _folder: Path, results: Path | None, _arguments: tuple[str, ...], _arms: object
+        _release: Release, _folder: Path, results: Path | None, _arguments: tuple[str, ...], *_: object
     ) -> tuple[bool, str]:
         kept.append(results)
         return True, ""

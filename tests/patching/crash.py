@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import litellm_patch
 from litellm_patch.cli import main
+from litellm_patch.commands import apply, revert, status  # noqa: F401 - so that no fork imports them anew
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

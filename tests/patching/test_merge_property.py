@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 
 import pytest
 from hypothesis import HealthCheck, event, given, settings
@@ -48,9 +49,9 @@ STOCK_TEXT, PATCHED_TEXT = _text(STOCK), _text(PATCHED)
 
 
 def _functions(data: bytes) -> dict[str, list[str]]:
-    (router,) = (node for node in ast.parse(data).body if isinstance(node, ast.ClassDef))
+    classes = [node for node in ast.parse(data).body if isinstance(node, ast.ClassDef)]
     found: dict[str, list[str]] = {}
-    for node in router.body:
+    for node in itertools.chain.from_iterable(part.body for part in classes):
         found.setdefault(node.name if isinstance(node, ast.FunctionDef) else "", []).append(ast.dump(node))
     return found
 

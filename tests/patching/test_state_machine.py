@@ -39,6 +39,7 @@ VERSIONS = [*RELEASES, "1.85.0"]  # the last has no entry
 PATHS = st.sampled_from([ROUTER, HANDLER])
 VERBS = st.sampled_from(["apply", "revert"])
 MARKER = "litellm-patch.json"
+CRLF = ", CRLF"
 
 
 class Life(RuleBasedStateMachine):
@@ -75,20 +76,21 @@ class Life(RuleBasedStateMachine):
         info = self.world.site / f"litellm-{self.version}.dist-info"
         rows = {row[0]: row[1:] for row in csv.reader((info / "RECORD").read_text().splitlines())}
         contents = [*STOCK.values(), *NEXT_STOCK.values(), *PATCHED.values(), *NEXT_PATCHED.values()]
-        known = {record_hash(data): digest(data) for data in contents}
+        known = {record_hash(kind): in_kind(kind) for data in contents for kind in (data, with_crlf(data))}
         self.recorded: dict[str, str | None] = {path: known[rows[path][0]] for path in PATCHED}
         self.marker = (info / MARKER).exists()
         self.listed = f"{info.name}/{MARKER}" in rows
 
     def hash_of(self, path: str) -> str | None:
-        """Give the hash of a file, None if it is missing."""
+        """Give the hash of a file with LF line ends, and which it has; None if it is missing."""
         file = self.world.site / path
-        return digest(file.read_bytes()) if file.exists() else None
+        return in_kind(file.read_bytes()) if file.exists() else None
 
     def wanted(self, verb: str) -> dict[str, str | None]:
-        """Give the hashes that a verb leads to."""
-        stock, patched = RELEASES[self.version]
-        return {path: digest((patched if verb == "apply" else stock)[path]) for path in PATCHED}
+        """Give the hashes that a verb leads to: line ends stay."""
+        contents = RELEASES[self.version][verb == "apply"]
+        has_crlf = {path for path in PATCHED if (self.files[path] or "").endswith(CRLF)}
+        return {path: in_kind(with_crlf(contents[path]) if path in has_crlf else contents[path]) for path in PATCHED}
 
     @property
     def code(self) -> int:
@@ -157,8 +159,8 @@ class Life(RuleBasedStateMachine):
         if kept is not None:
             marker.write_bytes(kept)
         self.has_leftovers = bool(leftovers)
+        self.files = {path: self.hash_of(path) for path in PATCHED}
         if version in RELEASES:
-            self.files = self.wanted("revert")
             self.recorded = self.wanted("revert")
         self.marker, self.listed = kept is not None, False
 
@@ -170,7 +172,7 @@ class Life(RuleBasedStateMachine):
             file.unlink(missing_ok=True)
         elif file.exists():
             data = file.read_bytes()
-            changed = {"edit": data + b"# mine\n", "convert": data.replace(b"\n", b"\r\n"), "empty": b""}
+            changed = {"edit": data + b"# mine\n", "convert": with_crlf(data), "empty": b""}
             file.write_bytes(changed[how])
         self.files[path] = self.hash_of(path)
 
@@ -180,7 +182,7 @@ class Life(RuleBasedStateMachine):
         if self.version in RELEASES:
             data = RELEASES[self.version][patched][path]
             (self.world.site / path).write_bytes(data)
-            self.files[path] = digest(data)
+            self.files[path] = in_kind(data)
 
     @invariant()
     def status_tells_the_model(self) -> None:
@@ -194,6 +196,16 @@ class Life(RuleBasedStateMachine):
     def nothing_is_left_behind(self) -> None:
         """Only a kill leaves temporary files, and only until the next apply or revert."""
         assert self.has_leftovers or not list(self.world.site.rglob(".*"))
+
+
+def with_crlf(data: bytes) -> bytes:
+    return data.replace(b"\n", b"\r\n")
+
+
+def in_kind(data: bytes) -> str:
+    """The hash of a content with LF line ends, and whether it has others."""
+    plain = data.replace(b"\r\n", b"\n")
+    return digest(plain) + CRLF if plain != data and with_crlf(plain) == data else digest(data)
 
 
 def record_hash(data: bytes) -> str:
