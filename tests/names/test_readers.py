@@ -190,6 +190,7 @@ async def test_a_provider_is_stripped_from_an_alias_target_as_from_a_requested_n
     assert await _answer(ACOMPLETION, router, "al", team_id=None) == "answer from other"
 
 
+@needs("python_matcher")  # the compiled one is told before a request which names a provider is inferred for
 @pytest.mark.skipif(not release().inferred, reason="this release infers no provider")
 async def test_a_provider_is_inferred_for_an_alias_target_as_for_a_requested_name(provider: Provider) -> None:
     router = _router(provider, ACOMPLETION, Behaviour.ERROR)
