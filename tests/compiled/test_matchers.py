@@ -13,12 +13,12 @@ from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from litellm_patch.patching.ledger import bundled_folder, load_ledger
-from upkeep.compiled.matchers import MATCHERS, OPTION, Matchers, matcher_sources, matchers
+from upkeep.compiled.matchers import MATCHERS, MATCHING, Matchers, matcher_sources, matchers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-RELEASE = next(release for release in reversed(load_ledger(bundled_folder()).compiled) if OPTION in release.options)
+RELEASE = next(release for release in reversed(load_ledger(bundled_folder()).compiled) if MATCHING in release.options)
 PROVIDERS = ["openai", "azure", "vertex_ai", "acme", "acme/west", ""]
 # a mutant of the patched file -> the text that it replaces, and by what
 MUTANTS = {

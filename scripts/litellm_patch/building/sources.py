@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from litellm_patch.errors import BuildError, PatchError, WheelError
 from litellm_patch.patching.files import sha256
 from litellm_patch.patching.ledger import ABSENT
-from litellm_patch.wheels.stock import read_sdist
+from litellm_patch.wheels.stock import REPORT, read_sdist
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from litellm_patch.patching.ledger import Release, Step
     from litellm_patch.wheels.index import Index
-
-_REPORT = "if the index serves another file than before, do not use it, and report that"
 
 
 def fetch(release: Release, name: str, folder: Path, index: Index | None) -> Path:
@@ -54,7 +52,7 @@ def fetch(release: Release, name: str, folder: Path, index: Index | None) -> Pat
     found = sha256(path.read_bytes())
     if found != expected:
         path.unlink()
-        raise BuildError(f"{name} has sha256 {found}, expected {expected}", _REPORT)
+        raise BuildError(f"{name} has sha256 {found}, expected {expected}", REPORT)
     return path
 
 

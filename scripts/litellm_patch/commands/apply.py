@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,6 @@ import click
 from litellm_patch.commands.given import GivenPath, index_option
 from litellm_patch.commands.targets import change_options, describe_change, for_each, with_option
 from litellm_patch.errors import MergeConflictError, WheelError
-from litellm_patch.model.names import Rules
 from litellm_patch.output import say_all
 from litellm_patch.patching.apply import apply
 from litellm_patch.patching.ledger import bundled_folder, load_ledger
@@ -20,10 +18,8 @@ from litellm_patch.wheels.index import Index
 from litellm_patch.wheels.stock import default_cache
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
-
-    from packaging.version import Version
 
     from litellm_patch.commands.targets import Finding
     from litellm_patch.patching.ledger import Release
@@ -66,7 +62,11 @@ def command(  # noqa: PLR0913 - one argument an option
     folder = ctx.obj or bundled_folder()
     ledger = load_ledger(folder)
     index = Index(index_url)
-    chains = _chains_of(config) if config else None
+    chains = None
+    if config:
+        from litellm_patch.doctor.reporting import chains_that_start  # noqa: PLC0415 - the doctor takes a while
+
+        chains = chains_that_start(config)
 
     def stock(release: Release) -> Mapping[str, bytes]:
         try:
@@ -88,23 +88,3 @@ def command(  # noqa: PLR0913 - one argument an option
         return replace(found, lines=(*found.lines, *lines), data={**found.data, "starts": starting})
 
     for_each(ctx, targets, patch, **how)
-
-
-def _chains_of(config: Path) -> Callable[[Version], list[str]]:
-    """Read a configuration, and tell by release which of its chains only the patch lets fire, for some or for all."""
-    from litellm_patch.doctor.configuration import read_configuration  # noqa: PLC0415 - the doctor takes a while
-    from litellm_patch.doctor.judging import judge  # noqa: PLC0415
-    from litellm_patch.doctor.reporting import ProxyConfig  # noqa: PLC0415
-    from litellm_patch.doctor.settings import read_settings  # noqa: PLC0415
-
-    settings = read_settings(read_configuration(config)[0], os.environ)
-
-    def starting(version: Version) -> list[str]:
-        judgements = judge(settings, ProxyConfig(settings, version, Rules.UPSTREAM).release)
-        return [
-            f"{found.key} -> {', '.join(target.name for target in found.targets)} ({found.kind.value})"
-            for found in judgements
-            if found.dead(Rules.UPSTREAM) and not found.dead(Rules.CONTRACT)
-        ]
-
-    return starting

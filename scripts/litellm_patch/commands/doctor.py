@@ -137,11 +137,9 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     code = VerificationError.exit_code if disagreements else DEAD if answer.dead else 0
     if page is not None:
         _write_page(page, chain_page(answer.make_data(), config.name if config else "a running proxy"))
-    if quiet:
-        pass
-    elif as_json:
+    if as_json and not quiet:
         say_json(answer.make_data() | {"exit_code": code})
-    else:
+    elif not quiet:
         _print(answer)
     if disagreements:
         raise VerificationError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import click
@@ -12,6 +11,7 @@ from litellm_patch.building.wheel import How, build_wheels, default_folder
 from litellm_patch.commands.given import GivenPath, Replacement, index_option
 from litellm_patch.commands.targets import with_option
 from litellm_patch.output import say, say_all, say_json
+from litellm_patch.patching.files import sha256
 from litellm_patch.patching.ledger import bundled_folder, load_ledger
 from litellm_patch.wheels.difference import compare_wheels
 from litellm_patch.wheels.index import Index
@@ -104,7 +104,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
             written = put_wheel(output / name, wheel, force=force)
             found = f"{'written' if written else 'already exists, byte for byte'}: {output / name}"
             if as_json and not quiet:
-                told = {"wheel": str(output / name), "sha256": sha256(wheel).hexdigest(), "written": written}
+                told = {"wheel": str(output / name), "sha256": sha256(wheel), "written": written}
                 say_json({**told, "found": found, "exit_code": 0})
             elif not quiet:
                 say(found)

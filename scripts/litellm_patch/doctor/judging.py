@@ -85,6 +85,11 @@ class Judgement:
             return self.verdict is Verdict.DEAD
         return self.verdict in {Verdict.DEAD, Verdict.DORMANT, Verdict.PARTLY}
 
+    @property
+    def revived(self) -> bool:
+        """Whether it is dead on stock, for all or for some, and the patch mends that."""
+        return self.dead(Rules.UPSTREAM) and not self.dead(Rules.CONTRACT)
+
 
 def judge(settings: Settings, release: Routing) -> tuple[Judgement, ...]:
     """Judge every chain of a configuration."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from litellm_patch.doctor.callers import caller_words
+from litellm_patch.doctor.configuration import read_configuration
 from litellm_patch.doctor.explaining import explain
 from litellm_patch.doctor.judging import judge
 from litellm_patch.doctor.logs import rescues
@@ -14,6 +16,7 @@ from litellm_patch.doctor.proxy import read_proxy
 from litellm_patch.doctor.settings import read_settings
 from litellm_patch.doctor.showing import (
     chain_table,
+    chain_words,
     chains_as_data,
     disagreement_table,
     disagreements_as_data,
@@ -110,12 +113,22 @@ def report_chains(proxy: ProxyConfig) -> Answer:
     """Judge every chain."""
     judgements = judge(proxy.settings, proxy.release)
     dead = [found for found in judgements if found.dead(proxy.rules)]
-    revived = [found for found in dead if not found.dead(Rules.CONTRACT)]
     end = f"{len(judgements)} chain(s), {len(dead)} of them dead" if judgements else "no fallback chains are configured"
     if dead and proxy.rules is Rules.UPSTREAM:
-        end += f" or dead for some requests; the patch revives {len(revived)}"
+        end += f" or dead for some requests; the patch revives {sum(found.revived for found in judgements)}"
     table = (chain_table(judgements, proxy.rules),) if judgements else ()
     return _answer(proxy, lambda: {"chains": chains_as_data(judgements, proxy.rules)}, (*table, end), dead=bool(dead))
+
+
+def chains_that_start(config: Path) -> Callable[[Version], list[str]]:
+    """Read a configuration, and tell by release which of its chains only the patch lets fire, for some or for all."""
+    settings = read_settings(read_configuration(config)[0], os.environ)
+
+    def starting(version: Version) -> list[str]:
+        judgements = judge(settings, ProxyConfig(settings, version, Rules.UPSTREAM).release)
+        return [f"{chain_words(found)} ({found.kind.value})" for found in judgements if found.revived]
+
+    return starting
 
 
 def report_request(proxy: ProxyConfig, request: Request) -> Answer:

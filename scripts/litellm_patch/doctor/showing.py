@@ -48,6 +48,11 @@ def next_step(found: Judgement, rules: Rules) -> str:
     return _NEXT.get(found.verdict, "apply the patch" if rules is Rules.UPSTREAM else "nothing: the patch is applied")
 
 
+def chain_words(found: Judgement) -> str:
+    """A chain on a line."""
+    return f"{found.key} -> {', '.join(target.name for target in found.targets) or 'nothing'}"
+
+
 def key_words(found: Judgement) -> str:
     """The list that a chain is in, and what its key is."""
     return f"{found.kind.value}, {found.key_kind.value}{f' of {few(found.owners)}' if found.owners else ''}"
@@ -73,10 +78,9 @@ def chain_table(judgements: Iterable[Judgement], rules: Rules) -> Table:
     for number, found in enumerate(judgements):
         if number:
             table.add_row()
-        chain = f"{found.key} -> {', '.join(target.name for target in found.targets) or 'nothing'}"
         table.add_row(
             *(cell(word, _STYLES[word]) for word in WORTH[found.verdict]),
-            cell(chain, "bold").append(f"\n{printable(key_words(found))}", "not bold dim"),
+            cell(chain_words(found), "bold").append(f"\n{printable(key_words(found))}", "not bold dim"),
             cell(askers(found)),
             Text("\n").join(map(cell, (next_step(found, rules), *found.notes))),
         )

@@ -239,6 +239,7 @@ def read_tree(target: Target, release: Release, ledger: Ledger | None = None) ->
     """
     marker = _content(target.marker)
     told = read_marker(marker) if marker is not None else None
+    old = told is not None and bool(told.edited) and _is_of_other_patches(told, release)
     files = []
     for image in installed_images(target, release) if is_installed_compiled(target, release) else release.files:
         path = target.package.parent / image.path
@@ -252,10 +253,7 @@ def read_tree(target: Target, release: Release, ledger: Ledger | None = None) ->
         }
         file = SourceFile(image, path, _content(path), options)
         if told and image.path in told.edited:
-            digests = {step.name: sha256(step.patch.read_bytes()) for step in (release, *release.options.values())}
-            applied = {told.patch: told.sha256, **told.optional}
             chosen = next((name for name in options if release.options[name].name in told.optional), None)
-            old = any(digests.get(name) != digest for name, digest in applied.items())
             file = replace(file, edits=told.edited[image.path], old_edits=old, chosen=chosen)
         if file.state is State.DRIFTED and file.was_edited:
             former = find_former(file.text, image, release)
@@ -263,6 +261,12 @@ def read_tree(target: Target, release: Release, ledger: Ledger | None = None) ->
         files.append(file)
     row = os.fsencode(f"{target.dist_info.name}/{MARKER_NAME}") if target.dist_info else b""
     return Tree(tuple(files), _content(target.record), marker, row)
+
+
+def _is_of_other_patches(marker: Marker, release: Release) -> bool:
+    """Whether a marker speaks of patches, or versions of them, that the release does not have now."""
+    digests = {step.name: sha256(step.patch.read_bytes()) for step in (release, *release.options.values())}
+    return any(digests.get(name) != digest for name, digest in {marker.patch: marker.sha256, **marker.optional}.items())
 
 
 def _whose(file: SourceFile, ledger: Ledger) -> str | None:

@@ -207,7 +207,7 @@ def _collect(block: ast.AST, prefix: str, lines: list[bytes], parts: dict[str, l
                 parts.setdefault(prefix + ast.unparse(single), [])
             continue
         name = prefix + _name(node)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        if isinstance(node, _Definition):
             start = min(part.lineno for part in (node, *node.decorator_list))
             text = b"".join(lines[start - 1 : node.end_lineno])
             parts.setdefault(name, []).append((text, node))
@@ -240,7 +240,7 @@ def _places(node: ast.AST, around: tuple[str, ...]) -> Iterator[tuple[object, ..
 
 
 def _name(node: ast.AST) -> str:
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+    if isinstance(node, _Definition | ast.ClassDef):
         return node.name
     if isinstance(node, ast.Assign):
         return ", ".join(map(ast.unparse, node.targets))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import difflib
-import tempfile
-from pathlib import Path
+import io
 from typing import TYPE_CHECKING
 
 from litellm_patch.errors import WheelError
@@ -15,6 +14,7 @@ from litellm_patch.wheels.wheel import fetch_wheel, stated_version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from litellm_patch.patching.judging import SourceFile, Tree
     from litellm_patch.patching.ledger import Ledger, Release
@@ -39,10 +39,7 @@ def stock_files(
         if kept or index is None:
             return kept
         name = min(release.wheels, key=lambda name: (not name.endswith("-any.whl"), "win" in name, name))
-        with tempfile.TemporaryDirectory(prefix="litellm-patch-") as scratch:
-            fetched = Path(scratch, name)
-            fetched.write_bytes(fetch_wheel(release, name, index))
-            return read_wheel(fetched, name, paths)
+        return read_wheel(io.BytesIO(fetch_wheel(release, name, index)), name, paths)
     if sha256(wheel.read_bytes()) not in release.wheels.values():
         raise WheelError(f"{wheel} is not a wheel of litellm {release.version} that the ledger knows", advice(release))
     return read_wheel(wheel, wheel.name, paths)

@@ -15,12 +15,13 @@ from litellm_patch.patching.files import sha256
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from pathlib import Path
+    from typing import BinaryIO
 
     from packaging.version import Version
 
 NOTE = "wheel.json"  # where the files came from, and their hashes; null for a file that the archive lacks
 
-_REPORT = "if the index serves another file than before, do not use it, and report that"
+REPORT = "if the index serves another file than before, do not use it, and report that"
 
 
 def default_cache(patches: Path) -> Path:
@@ -54,7 +55,7 @@ class Stock:
         return files if all(sha256(data) == hashes[path] for path, data in files.items()) else None
 
 
-def read_wheel(archive: Path, name: str, paths: Collection[str] | None = None) -> dict[str, bytes]:
+def read_wheel(archive: Path | BinaryIO, name: str, paths: Collection[str] | None = None) -> dict[str, bytes]:
     """Read files of a wheel: those of these paths, or all.
 
     Raises:
@@ -83,7 +84,7 @@ def read_sdist(archive: Path, name: str, paths: Collection[str] | None = None) -
             for member in content:
                 path = member.name.removeprefix(top)
                 if not member.isfile() or path == member.name or ".." in path.split("/"):
-                    raise WheelError(f"{name} holds {member.name}, expected plain files below {top}", _REPORT)
+                    raise WheelError(f"{name} holds {member.name}, expected plain files below {top}", REPORT)
                 if (paths is None or path in paths) and (data := content.extractfile(member)):
                     files[path] = data.read()
     except (tarfile.TarError, EOFError) as error:

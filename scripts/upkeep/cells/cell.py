@@ -21,6 +21,7 @@ from litellm_patch.patching.series import apply_series, read_series
 from upkeep.cells.breakage import find_breakage
 from upkeep.cells.environment import ARMS, HERE, REBUILT, ROOT, UntrustedEnvironmentError, apply_patch, ready, ready_arm
 from upkeep.cells.result import CellResult, write_result
+from upkeep.compiled.matchers import MATCHING
 from upkeep.releases.locating import locate
 
 if TYPE_CHECKING:
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from litellm_patch.patching.finding import Target
     from litellm_patch.patching.ledger import Release
     from upkeep.cells.environment import Environment
-
-MATCHING = "matching"
 
 
 def run_cell(  # noqa: PLR0913, PLR0917 - what the command takes

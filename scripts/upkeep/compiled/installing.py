@@ -7,9 +7,6 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from packaging.utils import InvalidWheelFilename, parse_wheel_filename
-from packaging.version import Version
-
 from litellm_patch.building.workspace import EXTENSION
 from litellm_patch.errors import BuildError
 from litellm_patch.patching.built import NOTE_NAME
@@ -27,18 +24,6 @@ if TYPE_CHECKING:
 _NOTE = "extension.sha256"
 WHEEL = "LITELLM_PATCH_WHEEL"
 """The environment variable that names a wheel which `litellm-patch wheel` built: what is patched is taken out of it."""
-
-
-def release_of(wheel: Path) -> Version:
-    """The release that a patched wheel was made of, by its name.
-
-    Raises:
-        BuildError: It is not the name of a wheel.
-    """
-    try:
-        return Version(parse_wheel_filename(wheel.name)[1].public)
-    except InvalidWheelFilename as error:
-        raise BuildError(f"{wheel} is not a wheel: {error}", "name what litellm-patch wheel made") from error
 
 
 def install_built(environment: Path, site: Path, release: Release, *, patched: bool) -> None:

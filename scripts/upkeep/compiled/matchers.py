@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from litellm_patch.building.toolchain import find_toolchain
 from litellm_patch.errors import BuildError
 from litellm_patch.patching.patchfile import parse_patch
+from litellm_patch.patching.series import apply_series, read_series
 from upkeep.compiled.workspace import default_cache, sources_of
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from litellm_patch.patching.ledger import Release
 
-OPTION = "matching"
+MATCHING = "matching"
 MATCHERS = ("stock", "alone", "series")
 _CRATE = Path(__file__).with_name("matchers")
 _SOURCE = "litellm-rust/crates/router-core/src/fallback.rs"
@@ -87,9 +88,9 @@ def matcher_sources(release: Release) -> dict[str, str]:
         BuildError: the archive cannot be had.
         PatchError: the optional patch does not fit the stock file.
     """
-    step = release.options[OPTION]
+    step = release.options[MATCHING]
     stock = sources_of(release, ())[_SOURCE]
-    series = sources_of(release, release.series(OPTION))[_SOURCE]
+    series = apply_series(_SOURCE, stock, read_series(release.series(MATCHING)))
     patch = parse_patch(step.patch.read_bytes(), step.name)[_SOURCE]
     alone = patch.apply(stock, [0] * len(patch.hunks))  # it was made from this file
     return {"stock": stock.decode(), "alone": alone.decode(), "series": series.decode()}

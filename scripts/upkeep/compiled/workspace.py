@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import sys
+import sysconfig
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,6 +110,13 @@ def compiles(release: Release, cache: Path | None = None) -> bool:
 def default_cache() -> Path:
     """Where everything is kept unless a folder is named."""
     return user_cache_path("litellm-patch") / "compiled"
+
+
+def with_python() -> dict[str, str]:
+    """The profile, with this Python: tests of the glue run one, so its library is linked, and found as they start."""
+    profile = {name: value for name, value in PROFILE.items() if name != "PYO3_NO_PYTHON"}
+    found = os.pathsep.join(filter(None, (sysconfig.get_config_var("LIBDIR"), os.environ.get("LD_LIBRARY_PATH"))))
+    return {**profile, "PYO3_PYTHON": sys.executable, "LD_LIBRARY_PATH": found}
 
 
 def sources_of(release: Release, series: Sequence[Step], cache: Path | None = None) -> dict[str, bytes]:

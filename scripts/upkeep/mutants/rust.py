@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import difflib
 import json
-import os
 import re
 import shutil
-import sys
-import sysconfig
 from typing import TYPE_CHECKING
 
-from litellm_patch.building.sources import fetch, read_sources
 from litellm_patch.building.workspace import CRATE, RUST, workspace
 from litellm_patch.errors import BuildError
 from litellm_patch.patching.ledger import bundled_folder
 from litellm_patch.patching.patchfile import parse_patch
-from litellm_patch.wheels.index import Index
-from upkeep.compiled.workspace import PROFILE, REPLACED, default_cache
+from upkeep.compiled.workspace import REPLACED, default_cache, sources_of, with_python
 from upkeep.releases.locating import locate
 
 if TYPE_CHECKING:
@@ -50,13 +45,11 @@ def run_rust_mutants(release: Release, output: Path, cache: Path | None = None) 
     if program is None:
         raise BuildError("cargo-mutants was not found", "cargo install cargo-mutants")
     cache = cache or default_cache()
-    (name,) = release.sdist
-    archive = fetch(release, name, cache / "sdists", Index())
-    stock, patched = (read_sources(archive, series) for series in ((), (release,)))
+    stock, patched = (sources_of(release, series, cache) for series in ((), (release,)))
     stock, tested = map(_spelled_out, (stock, {**patched, **_with_tests(release, patched)}))
     shutil.rmtree(output, ignore_errors=True)
     fates: dict[str, list[str]] = {}
-    with workspace(cache, REPLACED, _settings()) as place:
+    with workspace(cache, REPLACED, {**with_python(), "CARGO_INCREMENTAL": "1"}) as place:
         place.prepare(tested)
         diff = place.folder / "patch.diff"
         diff.write_text(_difference(release, stock, tested), encoding="utf-8")
@@ -79,13 +72,6 @@ def _spelled_out(contents: Mapping[str, bytes]) -> dict[str, bytes]:
     """The sources with ``PyResult`` written out: of an alias cargo-mutants makes nothing that compiles."""
     alias, itself = rb"-> PyResult<(.+)> \{", rb"-> Result<\1, pyo3::PyErr> {"
     return {path: re.sub(alias, itself, data) if path.endswith(".rs") else data for path, data in contents.items()}
-
-
-def _settings() -> dict[str, str]:
-    """The profile, with this Python: the glue's tests run one, so its library is linked, and found as they start."""
-    profile = {name: value for name, value in PROFILE.items() if name != "PYO3_NO_PYTHON"}
-    found = os.pathsep.join(filter(None, (sysconfig.get_config_var("LIBDIR"), os.environ.get("LD_LIBRARY_PATH"))))
-    return {**profile, "CARGO_INCREMENTAL": "1", "PYO3_PYTHON": sys.executable, "LD_LIBRARY_PATH": found}
 
 
 def _with_tests(release: Release, patched: Mapping[str, bytes]) -> dict[str, bytes]:

@@ -15,12 +15,13 @@ from packaging.version import Version
 from rich.console import Console
 
 from litellm_patch.patching.ledger import bundled_folder, load_ledger
+from litellm_patch.wheels.wheel import stated_version
 from upkeep.cells.breakage import find_breakage
 from upkeep.cells.each import conclude, run_each
 from upkeep.cells.environment import ARMS, ROOT, UntrustedEnvironmentError, find_release, ready_arm
 from upkeep.cells.selection import SELECTIONS, Shard, select
 from upkeep.command import PASS_ON, VERSION, shard_option
-from upkeep.compiled.installing import WHEEL, release_of
+from upkeep.compiled.installing import WHEEL
 from upkeep.proxy.table import CASES, table_of
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     wanted = named or tuple(map(Version, USUAL))
     if wheel:
         os.environ[WHEEL] = str(wheel.resolve())
-        wanted = (release_of(wheel),)
+        wanted = (stated_version(wheel),)
     chosen = select(ledger.in_place, selection) if selection else [find_release(str(version)) for version in wanted]
     releases = [release for release in part.of(chosen) if not find_breakage(release.version)]
     place = part.folder(folder)

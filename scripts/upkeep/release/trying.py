@@ -17,8 +17,8 @@ from litellm_patch.patching.apply import status
 from litellm_patch.patching.finding import find_target
 from litellm_patch.patching.judging import State
 from litellm_patch.patching.ledger import bundled_folder, load_ledger
+from litellm_patch.wheels.wheel import stated_version
 from upkeep.cells.environment import Environment
-from upkeep.compiled.installing import release_of
 from upkeep.demo.command import send_requests
 from upkeep.errors import UpkeepError
 from upkeep.release.running import run, uv
@@ -82,7 +82,7 @@ def command(wheel: Path) -> None:
     It is installed by pip and by uv with all that it asks for, answers the demo's requests, and is uninstalled. Ends
     with 2 if something of that fails.
     """
-    release = load_ledger(bundled_folder()).find(release_of(wheel))
+    release = load_ledger(bundled_folder()).find(stated_version(wheel))
     with tempfile.TemporaryDirectory(prefix="litellm-patch-wheel-") as folder:
         for installer in INSTALLERS:
             answered = try_wheel(wheel.resolve(), release, installer, Path(folder, installer))

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import sys
-import sysconfig
 from collections import Counter
 from typing import TYPE_CHECKING
 
 from litellm_patch.building.workspace import RUST, workspace
 from litellm_patch.errors import BuildError
 from litellm_patch.patching.ledger import load_toml
-from upkeep.compiled.workspace import PROFILE, REPLACED, default_cache
+from upkeep.compiled.workspace import REPLACED, default_cache, with_python
 from upkeep.upstream.tree import SubmissionError, refuse_new
 
 if TYPE_CHECKING:
@@ -42,7 +39,7 @@ def check_crates(stock: Mapping[str, bytes], commits: Mapping[str, Mapping[str, 
     if not crates:
         raise SubmissionError("the change touches no crate, expected one")
     lines = []
-    with workspace(default_cache(), REPLACED, _settings()) as place:
+    with workspace(default_cache(), REPLACED, with_python()) as place:
         old = None
         for name, files in {"stock": {}, **commits}.items():
             place.prepare({**stock, **files})
@@ -70,10 +67,3 @@ def _clippy(place: Workspace, packages: Iterable[str]) -> Counter[str]:
         for message in messages
         if message["reason"] == "compiler-message" and message["message"]["spans"]
     )
-
-
-def _settings() -> dict[str, str]:
-    """The profile, with this Python: tests of the glue run one, so its library is linked, and found as they start."""
-    profile = {name: value for name, value in PROFILE.items() if name != "PYO3_NO_PYTHON"}
-    found = os.pathsep.join(filter(None, (sysconfig.get_config_var("LIBDIR"), os.environ.get("LD_LIBRARY_PATH"))))
-    return {**profile, "PYO3_PYTHON": sys.executable, "LD_LIBRARY_PATH": found}
